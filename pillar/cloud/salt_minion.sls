@@ -1,0 +1,3 @@
+salt_minion:
+  version: "3008.3"
+  config: {rejected_retry: true}
