@@ -1,26 +1,25 @@
-boards:
-  pi1b:
-    name: Raspberry Pi 1 Model B
-    soc: BCM2835
-    arch: armel
-    ram_mb: [256, 512]
-    cpus: 1
-    ghz: 0.7
-    nic_mbps: 100
-    peak_ma: 700
-    poe: false
-    max_overclock: {arm_freq: 1000, core_freq: 500, sdram_freq: 600, over_voltage: 6}
-    source: https://www.raspberrypi.com/documentation/computers/raspberry-pi.html
-    overrides:
-      base: {swap_mb: 1024}
+# What racks are built from: switches, USB hubs and rack designs. Boards are in boards/, one file a generation.
+
 switches:
-  gs116e: {name: Netgear GS116E, ports: 16, mbps: 1000, managed: false, poe_watts: 0}
+  gs116e:
+    name: Netgear GS116E
+    ports: 16
+    mbps: 1000
+    managed: false            # no SNMP, so nobody can ask it which board sits on which port
+    poe_watts: 0
+
 hubs:
-  usb7: {name: 7-port powered USB hub, ports: 7, supply_ma: 6000}
+  usb7:
+    name: 7-port USB hub with its own supply
+    ports: 7
+    supply_ma: 6000           # read yours off the label: the sum of peak_ma of the boards on it must fit
+
 designs:
+  # Glasgow's Lego rack: two towers of seven slots, one USB hub feeding each, one switch on top.
+  # Slots are named tower/position and counted from the bottom: left/1 .. left/7, right/1 .. right/7.
   lego14:
     towers: {left: 7, right: 7}
     switch: gs116e
-    hubs: [usb7, usb7]       # hub n feeds tower n, in the order of towers
-    wiring: by-slot          # switch port = running number of the slot, hub port = position
-    power: hub               # hub | poe | supply
+    hubs: [usb7, usb7]        # hub n feeds tower n, in the order of towers
+    wiring: by-slot           # switch port = running number of the slot, hub port = position in the tower
+    power: hub                # hub | poe | supply

@@ -1,4 +1,4 @@
-# Names and time for every node.
+# Name servers, time and names that every node knows without asking anybody. Neighbours in the rack are added by themselves.
 network:
   nameservers: [10.80.0.1]
   ntp: [0.debian.pool.ntp.org, 1.debian.pool.ntp.org]
