@@ -1,7 +1,7 @@
 # Raspberry Pi of the first generation: one ARMv6 core, Debian's armel. How to read a board, for all files of this folder:
 #   arch          Debian's name of the architecture the board runs
 #   ram_mb        every size the model was sold with; the smallest counts until a node says its own (ram_mb)
-#   nic_mbps      what the network interface carries; 0 = none on the board
+#   nic_mbps      what the wired network interface carries; 0 = none on the board
 #   peak_ma       current at 5 V to plan supplies with, nothing plugged into the USB ports. Taken from the power supply page:
 #                 the highest current measured under stress; else recommended supply less the USB ports' share; else the
 #                 recommended supply. Put in your own measurement when you have one

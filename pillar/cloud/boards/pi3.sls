@@ -21,7 +21,7 @@ boards:
     ram_mb: [512]
     cpus: 4
     ghz: 1.4
-    nic_mbps: 100             # Wi-Fi only
+    nic_mbps: 0               # Wi-Fi only
     peak_ma: 2500             # recommended supply
     poe: false
     max_overclock: {arm_freq: 1400, core_freq: 400, sdram_freq: 500, over_voltage: 0}

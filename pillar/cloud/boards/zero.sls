@@ -23,7 +23,7 @@ boards:
     ram_mb: [512]
     cpus: 1
     ghz: 1.0
-    nic_mbps: 35              # Wi-Fi only
+    nic_mbps: 0               # Wi-Fi only
     peak_ma: 1200             # recommended supply
     poe: false
     max_overclock: {arm_freq: 1000, core_freq: 400, sdram_freq: 450, over_voltage: 0}
@@ -38,7 +38,7 @@ boards:
     ram_mb: [512]
     cpus: 4
     ghz: 1.0
-    nic_mbps: 35              # Wi-Fi only
+    nic_mbps: 0               # Wi-Fi only
     peak_ma: 2000             # recommended supply
     poe: false
     max_overclock: {arm_freq: 1000, core_freq: 400, sdram_freq: 450, over_voltage: 0}

@@ -1,0 +1,3 @@
+"""
+Small programs behind the targets of the Makefile.
+"""
