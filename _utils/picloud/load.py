@@ -1,0 +1,270 @@
+"""
+Read the files of a description: text, then plain data, each file once.
+
+The good path makes one pass of libyaml per file and keeps no places; ``locate`` finds lines again
+when there is a fault to name. ``parse`` is a pure function of a text, so its result can be kept:
+``read`` takes a ``Cache`` whose keys are content digests and whose values are JSON bytes made here.
+A store that keeps them makes a second read cost no YAML at all for files that did not change:
+
+.. code-block:: python
+
+    source = load.read(Path("pillar/cloud"), load.plain, cache)
+    cloud = build(source, cache)
+
+Values in a cache are never decrypted: data stages (``Rendered.after``, such as gpg) run after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from picloud.faults import Problem
+from picloud.yamltext import parse
+
+#: Part of every cache key: changed when the meaning of cached values changes.
+CACHE_VERSION = "1"
+
+#: What must not stand outside a folder named ``secrets``: OpenPGP messages (RFC 9580, 6.2), private
+#: keys (RFC 7468, 10; OpenSSH), and password hashes (crypt(5)).
+SECRET = re.compile(
+    r"-----BEGIN PGP MESSAGE-----|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\$(?:[156]|2[abxy]|y|gy|7|argon2id?)\$[^\s\"']{8}"
+    r"|\A#!.*\bgpg\b"
+)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """
+    The text of a file after every renderer before ``yaml``.
+
+    text
+        YAML.
+    after
+        What the data stages after ``yaml`` do with the data (``#!jinja|yaml|gpg``), or None.
+    """
+
+    text: str
+    after: Callable[[Any], Any] | None = None
+
+
+class RenderError(Exception):
+    """
+    A file that cannot be rendered.
+
+    message
+        Why, in words.
+    line
+        The line in the source file, from 1; 0 where it is not known.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+Render = Callable[[Path], Rendered]
+
+
+class Cache(Protocol):
+    """Where results are kept between builds: bytes by key. A dict has the same manner."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was kept under ``key``, or None."""
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        """Keep ``value`` under ``key``."""
+
+
+def plain(path: Path) -> Rendered:
+    """Render nothing: the file is YAML as it stands. A first line ``#!...`` is a YAML comment."""
+    return Rendered(path.read_text(encoding="utf-8"))
+
+
+class Reader(Protocol):
+    """Where a description comes from."""
+
+    def names(self) -> Iterator[str]:
+        """Return the names of its files, in order."""
+
+    def raw(self, name: str) -> str:
+        """Return a file as written."""
+
+    def rendered(self, name: str) -> Rendered:
+        """Return a file after the renderers before ``yaml``."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A description in a folder: every file of it whose name ends in ``.sls``."""
+
+    root: Path
+    render: Render
+
+    def names(self) -> Iterator[str]:
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root)
+            hidden = any(part.startswith(".") for part in name.parts)
+            if not hidden and path.suffix in {".sls", ".yaml", ".yml"} and not path.is_dir():
+                yield name.as_posix()
+
+    def raw(self, name: str) -> str:
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def rendered(self, name: str) -> Rendered:
+        return self.render(self.root / name)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A description held in memory: texts by file name."""
+
+    texts: Mapping[str, str]
+
+    def names(self) -> Iterator[str]:
+        yield from sorted(self.texts)
+
+    def raw(self, name: str) -> str:
+        return self.texts[name]
+
+    def rendered(self, name: str) -> Rendered:
+        return Rendered(self.texts[name])
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """
+    One file, read.
+
+    name
+        Its path in the description.
+    digest
+        SHA-256 of its text after rendering.
+    data
+        Its content; empty when it has faults.
+    problems
+        What is wrong with the file itself.
+    """
+
+    name: str
+    digest: str
+    data: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    A description, read but not checked.
+
+    files
+        Its files, in order.
+    reader
+        Where they came from; places of faults are looked up there.
+    """
+
+    files: tuple[SourceFile, ...]
+    reader: Reader = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over names and contents."""
+        lines = "".join(f"{file.name}\0{file.digest}\n" for file in self.files)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def read(root: Path, render: Render = plain, cache: Cache | None = None) -> Source:
+    """
+    Read every file of a description. Never raises: what is wrong with files is kept with them.
+
+    root
+        The folder of the description.
+    render
+        What turns a path into YAML text.
+    cache
+        Where parsed files are kept from one read to the next.
+
+    .. code-block:: python
+
+        source = read(Path("pillar/cloud"))
+    """
+    return _read(Folder(root, render), cache)
+
+
+def from_texts(texts: Mapping[str, str]) -> Source:
+    """
+    Make a source of texts in memory.
+
+    texts
+        YAML by file name.
+
+    .. code-block:: python
+
+        source = from_texts({"cloud.sls": "cloud: {name: lab, domain: pi.example}"})
+    """
+    return _read(Texts(texts), None)
+
+
+def _read(reader: Reader, cache: Cache | None) -> Source:
+    return Source(tuple(read_file(reader, name, cache) for name in reader.names()), reader)
+
+
+def read_file(reader: Reader, name: str, cache: Cache | None = None) -> SourceFile:
+    """Read one file: render, parse (or find it in the cache), run the data stages."""
+    if not name.endswith(".sls"):
+        return _broken(name, "wrong-extension", "is not read", "name it .sls, or move it elsewhere")
+    try:
+        secrets = _secrets(name, reader.raw(name))
+        rendered = reader.rendered(name)
+    except RenderError as error:
+        remedy = "correct the template; salt-run picloud.validate tries it again"
+        problem = f"cannot be rendered: {error.message}"
+        return _broken(name, "template", problem, remedy, error.line)
+    except UnicodeDecodeError:
+        return _broken(name, "unreadable-file", "is not UTF-8 text", "save it as UTF-8")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        return _broken(name, "unreadable-file", problem, "correct its owner and mode, or remove it")
+    digest = hashlib.sha256(rendered.text.encode()).hexdigest()
+    key = f"file:{CACHE_VERSION}:{digest}"
+    kept = cache.get(key) if cache is not None else None
+    if kept is not None:
+        data = json.loads(kept)
+    else:
+        data, problems = parse(rendered.text)
+        if problems:
+            named = (problem._replace(file=name) for problem in problems)
+            return SourceFile(name, digest, data, (*secrets, *named))
+        if cache is not None:
+            cache[key] = json.dumps(data, separators=(",", ":")).encode()
+    if rendered.after is not None:
+        try:
+            data = rendered.after(data)
+        except Exception as error:
+            remedy = "see that the master has the key, and that the text is whole"
+            return _broken(name, "data-stage", f"cannot be decrypted: {error}", remedy)
+    return SourceFile(name, digest, data, secrets)
+
+
+def _broken(name: str, rule: str, problem: str, remedy: str, line: int = 0) -> SourceFile:
+    what = Problem((), rule, problem, remedy, file=name, line=-line or -1)
+    return SourceFile(name, hashlib.sha256(str(what).encode()).hexdigest(), {}, (what,))
+
+
+def _secrets(name: str, text: str) -> tuple[Problem, ...]:
+    if "secrets" in name.split("/")[:-1]:
+        return ()
+    found = SECRET.search(text)
+    if found is None:
+        return ()
+    line = text.count("\n", 0, found.start()) + 1
+    problem = "holds a secret outside a folder named secrets"
+    remedy = f"move it to secrets/{name.rsplit('/', 1)[-1]} and encrypt it there"
+    return (Problem((), "secret-outside", problem, remedy, file=name, line=-line),)

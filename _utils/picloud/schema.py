@@ -1,0 +1,420 @@
+"""
+What a description may hold: the one place that names its sections, keys and types.
+
+The docstring under a field is its documentation: it goes into the JSON Schema and the reference.
+Models are frozen and refuse unknown keys; what one entry cannot know about the others is checked in
+``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from picloud import formats as f
+
+Arch = Literal["amd64", "arm64", "armel", "armhf"]
+Part = Literal["base", "boot", "docker", "salt_minion"]
+PARTS: tuple[Part, ...] = ("base", "boot", "docker", "salt_minion")
+
+#: Sections of later versions: their names are kept free.
+RESERVED = ("courses", "rejoin", "workloads")
+
+Scalar = bool | int | float | str
+
+
+class Model(BaseModel):
+    """The manner of every model: strict types, no unknown keys, no changes."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class Admin(Model):
+    """A person who may log in on every node."""
+
+    keys: f.Many[f.SshKey] = Field(min_length=1)
+    """SSH public keys, one line each as in a `.pub` file."""
+    sudo: bool = True
+    """Whether the person may become root without a password."""
+    comment: f.Line = ""
+    """The full name, for the user database."""
+
+
+class Journal(Model):
+    """The system journal; it stays in memory, because cards wear out."""
+
+    ram_mb: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Most memory that the journal takes, in MB."""
+    forward_to_syslog: bool = False
+    """Whether entries also go to a syslog daemon, if one is installed."""
+
+
+class Base(Model):
+    """Part `base`: the operating system of a node."""
+
+    admins: dict[f.User, Admin] = Field(default_factory=dict)
+    """Who may log in, by user name."""
+    swap_mb: f.Count = 0
+    """Size of the swap file in MB; 0 for none."""
+    journal: Journal = Journal()
+    """The system journal."""
+    packages: f.Many[f.Package] = ()
+    """Packages to install beside those of the image."""
+
+
+class Boot(Model):
+    """Part `boot`: what the firmware and the kernel are told at boot."""
+
+    directory: f.AbsolutePath = "/boot/firmware"
+    """Where the boot partition is mounted."""
+    gpu_mem: Annotated[int, Field(ge=16, le=944)] = 16
+    """Memory for the graphics processor in MB; 16 is the least that boots."""
+    cgroup_memory: bool = True
+    """Whether the kernel counts memory per control group; Docker's memory limits need it."""
+    overclock: dict[f.Option, int] = Field(default_factory=dict)
+    """Clock options, such as `arm_freq: 900`; within the board's `max_overclock`."""
+    config: dict[f.Option, Scalar] = Field(default_factory=dict)
+    """Any other option of `config.txt`."""
+    cmdline: f.Many[f.Word] = ()
+    """Words added to the kernel's command line."""
+
+
+class BlockedVersion(Model):
+    """Versions of Docker that must not be installed."""
+
+    version: f.Version
+    """The version; `*` stands for any text."""
+    archs: f.Many[Arch] = Field(min_length=1)
+    """Architectures on which it is blocked."""
+    reason: f.Line
+    """Why: users read it."""
+    use: f.Line
+    """What to use instead."""
+
+
+class DockerImage(Model):
+    """A container image that nodes keep."""
+
+    name: f.ImageName
+    """Its name, without a tag."""
+    tag: f.Tag
+    """Its tag."""
+    archive: f.FileName
+    """File `salt://docker/images/<archive>-<architecture>.tar` that it is loaded from."""
+
+
+class Docker(Model):
+    """Part `docker`: Docker Engine, pinned and held."""
+
+    package: f.Package = "docker.io"
+    """The package that brings the Engine."""
+    version: f.Version
+    """The version to install and hold, as `apt-cache policy` shows it; `*` stands for any text."""
+    blocked: f.Many[BlockedVersion] = ()
+    """Versions that are refused, with the reason."""
+    daemon: dict[f.Word, Any] = Field(default_factory=dict)
+    """The content of `daemon.json`."""
+    images: f.Many[DockerImage] = ()
+    """Images kept on the node."""
+
+
+class SaltMinion(Model):
+    """Part `salt_minion`: Salt on the node itself."""
+
+    version: f.SaltVersion
+    """The version to install and hold."""
+    config: dict[f.Word, Any] = Field(default_factory=dict)
+    """Options of the minion's configuration."""
+
+
+class Overrides(Model):
+    """Parts of the global sections, laid over them: boards, then sites, racks, nodes."""
+
+    base: dict[str, Any] | None = None
+    """Keys of `base` that differ here."""
+    boot: dict[str, Any] | None = None
+    """Keys of `boot` that differ here."""
+    docker: dict[str, Any] | None = None
+    """Keys of `docker` that differ here."""
+    salt_minion: dict[str, Any] | None = None
+    """Keys of `salt_minion` that differ here."""
+
+
+class Named(Model):
+    """The names of the whole cloud."""
+
+    name: f.Label
+    """The name of the cloud."""
+    domain: f.Host
+    """The domain of its nodes: a node's full name is `<id>.<domain>`."""
+    timezone: f.Timezone = "Etc/UTC"
+    """The time zone, as in `/usr/share/zoneinfo`."""
+    locale: f.Locale = "C.UTF-8"
+    """The locale of every node."""
+
+
+class Site(Model):
+    """A place with one uplink and one master."""
+
+    master: f.Host
+    """Full name of the master, one of `network.hosts` or a node of the cloud."""
+    subnet: f.Subnet
+    """The site's IPv4 subnet; subnets of sites do not overlap."""
+    ipv6: f.Ipv6Subnet | None = None
+    """The site's IPv6 prefix."""
+    gateway: f.Address | None = None
+    """Address of the router, in the subnet."""
+    uplink_mbps: f.Positive | None = None
+    """Speed of the uplink in Mb/s."""
+    apt_cache: f.Url | None = None
+    """A cache for Debian packages at the site; leave it out where there is none."""
+    overrides: Overrides = Overrides()
+    """Settings that differ at this site."""
+
+
+class Network(Model):
+    """Names and time for every node."""
+
+    nameservers: f.Many[f.AnyAddress] = ()
+    """DNS servers, in the order in which they are asked."""
+    search: f.Many[f.Host] = ()
+    """Domains searched for short names; the cloud's own domain when left out."""
+    ntp: f.Many[f.Host] = ()
+    """Time servers."""
+    hosts: dict[f.Host, f.AnyAddress] = Field(default_factory=dict)
+    """Full names that every node knows without DNS, with their addresses."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Board(Model):
+    """A model of Raspberry Pi."""
+
+    name: f.Line
+    """The name on the box."""
+    soc: f.Word
+    """The chip: BCM2835."""
+    arch: Arch
+    """Debian's architecture that runs on it."""
+    ram_mb: Annotated[f.Many[f.Positive], BeforeValidator(_listed)] = Field(min_length=1)
+    """The sizes of memory it was sold with, in MB; the least counts for a node that names none."""
+    cpus: f.Positive
+    """Number of cores."""
+    ghz: Annotated[float, Field(gt=0, le=10)]
+    """Clock of the cores in GHz."""
+    nic_mbps: f.Count
+    """Speed of its wired network in Mb/s; 0 when it has none."""
+    peak_ma: f.Positive
+    """Most current it draws by itself at 5 V, in mA."""
+    poe: bool = False
+    """Whether it can be powered over its network cable (with a HAT where it needs one)."""
+    max_overclock: dict[f.Option, int] = Field(default_factory=dict)
+    """Highest value of each clock option that may be set; what is not named here is refused."""
+    source: f.Line = ""
+    """Where the figures come from."""
+    overrides: Overrides = Overrides()
+    """Settings that differ on this model."""
+
+
+class Switch(Model):
+    """A model of network switch."""
+
+    name: f.Line = ""
+    """The name on the box."""
+    ports: f.Positive
+    """Number of ports."""
+    mbps: f.Positive
+    """Speed of a port in Mb/s."""
+    managed: bool = False
+    """Whether it can be asked which MAC is at which port."""
+    poe_watts: Annotated[float, Field(ge=0)] = 0
+    """Power it gives over its cables, all ports together; 0 for none."""
+    source: f.Line = ""
+    """Where the figures come from."""
+
+
+class Hub(Model):
+    """A model of USB hub that powers boards."""
+
+    name: f.Line = ""
+    """The name on the box."""
+    ports: f.Positive
+    """Number of ports."""
+    supply_ma: f.Positive
+    """Current of its supply at 5 V, in mA."""
+    source: f.Line = ""
+    """Where the figures come from."""
+
+
+class Design(Model):
+    """How a rack is built; slot `left/3` is the third place of tower `left`, from the bottom."""
+
+    name: f.Line = ""
+    """What people call it."""
+    towers: dict[f.Name, Annotated[int, Field(ge=1, le=99)]] = Field(min_length=1)
+    """Towers and the number of places in each, in order."""
+    switch: f.Name
+    """The switch, one of `switches`."""
+    hubs: f.Many[f.Name] = ()
+    """The hubs, each one of `hubs`; with wiring `by-slot` hub n feeds tower n."""
+    wiring: Literal["by-slot", "declared"] = "by-slot"
+    """`by-slot`: switch port = running number of the slot, hub port = position; `declared`: each
+    node says its `port`, `hub` and `hub_port`."""
+    power: Literal["hub", "poe", "supply"] = "hub"
+    """What powers the boards: the hubs, the switch, or a supply for each board."""
+    source: f.Line = ""
+    """Where the design comes from."""
+
+
+class Image(Model):
+    """What is written on cards."""
+
+    suite: f.Name
+    """Debian's release: bookworm."""
+    archs: f.Many[Arch] = Field(min_length=1)
+    """Architectures it is made for."""
+    mirror: f.Url
+    """Where its packages come from."""
+    security_mirror: f.Url
+    """Where its security updates come from."""
+    components: f.Many[f.Name] = ("main",)
+    """Sections of the archive."""
+    packages: f.Many[f.Package] = ()
+    """Packages on the card beside Debian's essential ones."""
+
+
+class Role(Model):
+    """What a node is for: a set of parts."""
+
+    default: bool = False
+    """Whether every node has it."""
+    parts: f.Many[Part] = ()
+    """Parts of `salt/` that the role brings."""
+    count: Literal["any", "odd", "one"] = "any"
+    """How many nodes have it, over the whole cloud: any number, an odd number, exactly one."""
+    spread: Literal["none", "rack"] = "none"
+    """`rack`: its nodes are spread over the racks as evenly as can be."""
+
+
+class Node(Model):
+    """A position in the cloud; it outlives its board and its card."""
+
+    id: f.Label
+    """Its name, which is its minion id too."""
+    address: f.Address | None = None
+    """IPv4 address in the site's subnet."""
+    ipv6: f.Ipv6 | None = None
+    """IPv6 address in the site's prefix."""
+    mac: f.Mac | None = None
+    """MAC address of the board; learned when left out."""
+    serial: f.Serial | None = None
+    """Serial of the board; learned when left out."""
+    model: f.Name | None = None
+    """One of `boards`, where it differs from the rack's."""
+    ram_mb: f.Positive | None = None
+    """Memory of the board in MB, one of the sizes that its model has."""
+    image: f.Name | None = None
+    """One of `images`, where it differs from the rack's."""
+    roles: f.Many[f.Name] = ()
+    """Roles beside the rack's and the default ones."""
+    port: f.Positive | None = None
+    """Port of the rack's switch, where it differs from the wiring."""
+    hub: f.Positive | None = None
+    """Which of the rack's hubs powers it, counted from 1."""
+    hub_port: f.Positive | None = None
+    """Port of that hub."""
+    overrides: Overrides = Overrides()
+    """Settings that differ on this node."""
+
+
+class Rack(Model):
+    """A rack of boards. What it says of model, image and roles holds for its nodes."""
+
+    site: f.Name
+    """Where it stands, one of `sites`."""
+    design: f.Name
+    """How it is built, one of `designs`."""
+    model: f.Name | None = None
+    """What its nodes are, one of `boards`."""
+    image: f.Name | None = None
+    """What is on their cards, one of `images`."""
+    roles: f.Many[f.Name] = ()
+    """Roles of all its nodes."""
+    nodes: dict[f.Slot, Node] = Field(default_factory=dict)
+    """Nodes by slot: `left/1`."""
+    overrides: Overrides = Overrides()
+    """Settings that differ in this rack."""
+
+
+class Common(Model):
+    """All of a description but its racks: small, and needed to check each of them."""
+
+    cloud: Named
+    """The names of the whole cloud."""
+    sites: dict[f.Name, Site] = Field(default_factory=dict)
+    """Places with an uplink and a master each."""
+    network: Network = Network()
+    """Names and time for every node."""
+    boards: dict[f.Name, Board] = Field(default_factory=dict)
+    """Models of Raspberry Pi."""
+    switches: dict[f.Name, Switch] = Field(default_factory=dict)
+    """Models of switches."""
+    hubs: dict[f.Name, Hub] = Field(default_factory=dict)
+    """Models of USB hubs."""
+    designs: dict[f.Name, Design] = Field(default_factory=dict)
+    """Designs of racks."""
+    images: dict[f.Name, Image] = Field(default_factory=dict)
+    """What is written on cards."""
+    roles: dict[f.Name, Role] = Field(default_factory=dict)
+    """What nodes are for."""
+    base: Base | None = None
+    """Part `base`: the operating system of a node."""
+    boot: Boot | None = None
+    """Part `boot`: what firmware and kernel are told at boot."""
+    docker: Docker | None = None
+    """Part `docker`: Docker Engine."""
+    salt_minion: SaltMinion | None = None
+    """Part `salt_minion`: Salt on the node itself."""
+
+
+class Description(Common):
+    """A whole description, as its files make it together."""
+
+    racks: dict[f.Name, Rack] = Field(default_factory=dict)
+    """Racks and the nodes in them."""
+
+
+#: Sections made of entries by name; each file may add entries.
+TABLES: Mapping[str, type[Model]] = {
+    "sites": Site,
+    "boards": Board,
+    "switches": Switch,
+    "hubs": Hub,
+    "designs": Design,
+    "images": Image,
+    "roles": Role,
+    "racks": Rack,
+}
+#: Sections that are one mapping of settings.
+SINGLES: Mapping[str, type[Model]] = {
+    "cloud": Named,
+    "network": Network,
+    "base": Base,
+    "boot": Boot,
+    "docker": Docker,
+    "salt_minion": SaltMinion,
+}
+#: Settings of the parts, which can be overridden.
+PART_MODELS: Mapping[str, type[Model]] = {
+    "base": Base,
+    "boot": Boot,
+    "docker": Docker,
+    "salt_minion": SaltMinion,
+}
+SECTIONS = tuple(Description.model_fields)
