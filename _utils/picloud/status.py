@@ -1,0 +1,235 @@
+"""
+Which state a node is in, and why: one pure decision, with its reason in words.
+
+Nothing here reads anything: whoever calls gathers the evidence (keys, presence, job cache) and
+gets data back. The five states are the five colours of an LED in a rack picture.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from picloud.highstate import Highstate
+
+
+class State(StrEnum):
+    """What an LED says of a node."""
+
+    CONVERGED = "converged"
+    """It is what the description says, as of its last highstate."""
+    DRIFTED = "drifted"
+    """Its last highstate failed, did not run, or would change something."""
+    REJOINING = "rejoining"
+    """It talks to the master again and is not verified yet."""
+    SILENT = "silent"
+    """It is known to the master and does not talk to it."""
+    UNKNOWN = "unknown"
+    """Nothing is on record to tell by."""
+
+
+class Key(StrEnum):
+    """What the master holds of a node's key."""
+
+    ACCEPTED = "accepted"
+    PENDING = "pending"
+    REJECTED = "rejected"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything :func:`classify` may look at.
+
+    ``denied``: someone offers another key under this name and is refused. ``connected`` is None
+    when the master cannot tell. ``last`` is the newest highstate return on record, ``awaited``
+    the age in seconds of a newer highstate that has not come back. ``changed_at`` is when the
+    description in force was compiled, ``seen_at`` when the node was last heard of.
+    """
+
+    key: Key = Key.NONE
+    denied: bool = False
+    connected: bool | None = None
+    last: Highstate | None = None
+    awaited: float | None = None
+    seen_at: float | None = None
+    changed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A state and the reason for it, in words; ``notes`` are facts worth a look beside it."""
+
+    state: State
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+#: A highstate that has not come back after this many seconds is called unanswered: a first
+#: highstate of a Pi 1 (packages, images over a 100 Mb/s uplink) stays below an hour.
+PATIENCE = 3600.0
+
+
+def classify(node: str, evidence: Evidence, now: float) -> Verdict:
+    """
+    Decide what state a node is in.
+
+    node
+        Its id, for the commands that a reason tells to run.
+    evidence
+        What is known of it.
+    now
+        The time, in seconds since 1970.
+
+    The first line that fits decides:
+
+    1. the key is not accepted: *rejoining* while it is pending or refused, *silent* when an admin
+       rejected it, *unknown* when there is none;
+    2. the key is accepted but the node is not connected: *rejoining* when another card knocks
+       under its name, else *silent*;
+    3. no highstate is on record: *rejoining* while its first one is under way, else *unknown*;
+    4. the last highstate was clean: *converged*; otherwise *drifted*.
+    """
+    notes = _notes(evidence, now)
+    if evidence.key is not Key.ACCEPTED:
+        return _not_accepted(node, evidence, notes)
+    if evidence.connected is False:
+        if evidence.denied:
+            return Verdict(
+                State.REJOINING,
+                "another card knocks under this name and is refused: its key is not the accepted"
+                f" one; compare both with: salt-key -f {node}",
+                notes,
+            )
+        seen = f"last heard of {ago(evidence.seen_at, now)}" if evidence.seen_at else "never heard"
+        return Verdict(State.SILENT, f"not connected to the master; {seen}", notes)
+    if evidence.last is None:
+        if evidence.awaited is not None and evidence.awaited <= PATIENCE:
+            return Verdict(
+                State.REJOINING,
+                f"its first highstate is under way since {span(evidence.awaited)}",
+                notes,
+            )
+        return Verdict(
+            State.UNKNOWN, f"no highstate on record; run: salt {node} state.highstate", notes
+        )
+    return _by_highstate(evidence.last, notes, now)
+
+
+def _not_accepted(node: str, evidence: Evidence, notes: tuple[str, ...]) -> Verdict:
+    """The verdict on a node whose key is not accepted."""
+    if evidence.key is Key.PENDING:
+        reason = f"its key waits to be accepted; compare, then: salt-key -a {node}"
+        return Verdict(State.REJOINING, reason, notes)
+    if evidence.key is Key.REJECTED:
+        return Verdict(State.SILENT, "its key was rejected on this master", notes)
+    if evidence.denied:
+        reason = f"it knocks with a key that is refused; look at it with: salt-key -f {node}"
+        return Verdict(State.REJOINING, reason, notes)
+    return Verdict(State.UNKNOWN, "no card with this name has ever asked to be let in", notes)
+
+
+def _by_highstate(last: Highstate, notes: tuple[str, ...], now: float) -> Verdict:
+    """The verdict on a node that talks to the master, from its last highstate."""
+    when = ago(last.at, now)
+    if last.error:
+        return Verdict(State.DRIFTED, f"the highstate {when} did not run: {last.error}", notes)
+    if last.failed or last.followers:
+        names = _names(line.id for line in last.failed)
+        waited = f"; {last.followers} more were not run" if last.followers else ""
+        count = f"{len(last.failed)} of {last.states} states failed {when}"
+        return Verdict(State.DRIFTED, f"{count}: {names}{waited}", notes)
+    if last.would:
+        names = _names(line.id for line in last.would)
+        count = f"{len(last.would)} of {last.states} states would change, seen {when}"
+        return Verdict(State.DRIFTED, f"{count}: {names}", notes)
+    did = f"{last.changed} changed" if last.changed else "no change"
+    return Verdict(State.CONVERGED, f"{last.states} states as described {when}, {did}", notes)
+
+
+def _notes(evidence: Evidence, now: float) -> tuple[str, ...]:
+    """What is worth a look beside the state itself."""
+    notes = []
+    if evidence.denied and evidence.connected is not False and evidence.key is Key.ACCEPTED:
+        notes.append("another card under this name is being refused (a copy, or an impostor)")
+    if evidence.awaited is not None and evidence.key is Key.ACCEPTED:
+        if evidence.awaited > PATIENCE:
+            notes.append(f"did not answer the highstate sent {span(evidence.awaited)} ago")
+        elif evidence.last is not None:
+            notes.append(f"a highstate is under way since {span(evidence.awaited)}")
+    if evidence.connected is None and evidence.key is Key.ACCEPTED:
+        notes.append("whether it is connected cannot be told")
+    if evidence.last and evidence.changed_at and evidence.last.at < evidence.changed_at:
+        when = ago(evidence.changed_at, now)
+        notes.append(f"the description changed {when}, after this node's last highstate")
+    return tuple(notes)
+
+
+def differences(declared: Mapping[str, object], seen: Mapping[str, object]) -> list[str]:
+    """
+    Compare what a node is declared to be with what it says of itself.
+
+    declared, seen
+        ``model``, ``serial``, ``mac``, ``address``; a value that is missing on either side is not
+        compared. ``seen["address"]`` may be a list: one of them has to fit.
+
+    >>> differences({"model": "pi1b", "serial": None}, {"model": "pi2b", "serial": "12"})
+    ['model: declared pi1b, seen pi2b']
+    """
+    lines = []
+    for name in ("model", "serial", "mac", "address"):
+        wanted, found = declared.get(name), seen.get(name)
+        if not wanted or not found:
+            continue
+        offered = found if isinstance(found, list | tuple) else [found]
+        if str(wanted).lower() not in {str(value).lower() for value in offered}:
+            told = ", ".join(str(value) for value in offered)
+            lines.append(f"{name}: declared {wanted}, seen {told}")
+    return lines
+
+
+def counts(states: Iterable[State | str]) -> dict[str, int]:
+    """
+    Count nodes by state, every state named, in the order of :class:`State`.
+
+    >>> counts(["silent", "silent"])["silent"]
+    2
+    """
+    found = Counter(str(state) for state in states)
+    return {str(state): found.get(str(state), 0) for state in State}
+
+
+def span(seconds: float) -> str:
+    """
+    A time span in one short word.
+
+    >>> [span(s) for s in (4, 90, 7200, 200000)]
+    ['4 s', '1 min', '2 h', '2 days']
+    """
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600:.0f} h"
+    return f"{seconds // 86400:.0f} days"
+
+
+def ago(at: float | None, now: float) -> str:
+    """
+    How long ago a time was.
+
+    >>> ago(10.0, 100.0)
+    '1 min ago'
+    """
+    return "at an unknown time" if at is None else f"{span(now - at)} ago"
+
+
+def _names(names: Iterable[str], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    listed = list(dict.fromkeys(names))
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

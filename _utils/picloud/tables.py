@@ -1,0 +1,230 @@
+"""
+What the ``picloud`` runner prints for a person: tables and pictures of the data it returns.
+
+Plain Python, no Salt import. :func:`render` takes the same data that ``--out=json`` prints, so
+nothing is decided here and a script loses nothing by not reading the picture.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from picloud import drawing
+from picloud.status import State, ago
+
+Data = Mapping[str, Any]
+
+#: More racks than this are drawn as one line each.
+PICTURES = 8
+
+#: Width of a page when nobody looks at it: no line is ever folded in a pipe.
+ENDLESS = 100_000
+
+# Each glyph has one ASCII character, so the layout stays when a terminal has no Unicode.
+_ASCII = str.maketrans("●▲◐✗○█▀▄╭╮╰╯─━│┤├▪▫·…↻≠", "o!~x?#==++++--|||*-..r/")
+
+# Text from a node is not trusted: without its control characters it cannot steer a terminal.
+_CONTROL = {code: "?" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
+
+
+def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int = 0) -> str:
+    """
+    Return the text a person sees for what a runner function returned.
+
+    data
+        What the function returned; ``show`` names the page.
+    colour
+        Add colours (a terminal, not a pipe).
+    unicode
+        False for a terminal that has ASCII only.
+    width
+        Columns of the terminal; 0 when there is none, then no line is folded.
+
+    >>> render({"show": "message", "message": "All is well."})
+    'All is well.'
+    """
+    page = _PAGES[data["show"]](_clean(data))
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=colour,
+        color_system="auto" if colour else None,
+        width=width or ENDLESS,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    with console.capture() as captured:
+        console.print(page, soft_wrap=not width)
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip("\n")
+    return text if unicode else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def _clean(data: Any) -> Any:
+    """The same data without control characters in its texts."""
+    if isinstance(data, str):
+        return data.translate(_CONTROL)
+    if isinstance(data, Mapping):
+        return {_clean(key): _clean(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_clean(value) for value in data]
+    return data
+
+
+def _message(data: Data) -> RenderableType:
+    """One plain message."""
+    return Text(data["message"])
+
+
+def _faults(data: Data) -> RenderableType:
+    """The faults of a description, one line each, and what to do."""
+    lines = [Text(line) for line in data["faults"]]
+    lines.append(Text(data["summary"], style="bold"))
+    return Group(*lines)
+
+
+def _nodes(data: Data) -> RenderableType:
+    """The table of nodes."""
+    nodes = data["nodes"]
+    if not nodes:
+        return Group(Text(data["summary"]), *_notices(data))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("", "node", "slot", "model", "key", "link", "highstate"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what")
+    for name, node in nodes.items():
+        last = node.get("highstate")
+        table.add_row(
+            drawing.led(node["state"]),
+            Text(name, style="bold"),
+            node.get("slot") or "-",
+            _both(node["declared"].get("model"), node["seen"].get("model")),
+            node["key"] + ("!" if node.get("denied") else ""),
+            {True: "up", False: "down", None: "?"}[node.get("connected")],
+            Text(ago(last["at"], data["now"]) if last else "-"),
+            Text("; ".join([f"{node['state']}: {node['reason']}", *drawing.remarks(node)])),
+        )
+    legend = drawing.legend(data["counts"])
+    return Group(table, Text(), legend, *_notices(data))
+
+
+def _both(declared: str | None, seen: str | None) -> str:
+    """A declared value, and the seen one where it is another."""
+    if declared and seen and declared != seen:
+        return f"{declared} ≠ {seen}"
+    return declared or seen or "-"
+
+
+def _node(data: Data) -> RenderableType:
+    """Everything about one node."""
+    node = data["node"]
+    head = Text().append_text(drawing.led(node["state"]))
+    head.append(f" {node['id']}", style="bold")
+    head.append(f"  {node['state']}: {node['reason']}")
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for column in ("", "declared", "seen"):
+        table.add_column(column)
+    for fact in ("model", "serial", "mac", "address"):
+        seen = node["seen"].get(fact)
+        told = ", ".join(seen) if isinstance(seen, list) else seen
+        table.add_row(fact, node["declared"].get(fact) or "-", told or "-")
+    facts = Table.grid(padding=(0, 3))
+    for name, value in (
+        ("slot", node.get("slot")),
+        ("roles", ", ".join(node.get("roles") or ())),
+        ("switch port", node.get("port")),
+        ("hub port", node.get("hub_port")),
+        ("key", node["key"] + (", another one is refused" if node.get("denied") else "")),
+        ("connected", {True: "yes", False: "no", None: "cannot tell"}[node.get("connected")]),
+        ("last heard of", ago(node["seen_at"], data["now"]) if node.get("seen_at") else "never"),
+        ("modules", node.get("modules")),
+        ("parts", ", ".join(node["seen"].get("parts") or ())),
+        ("card", node["seen"].get("card")),
+    ):
+        if value:
+            facts.add_row("", Text(name, style="dim"), Text(str(value)))
+    return Group(
+        head,
+        Text(),
+        facts,
+        Text(),
+        table,
+        *[Text(f"  {remark}") for remark in drawing.remarks(node)],
+        *_states(node.get("highstate"), data["now"]),
+        *_notices(data),
+    )
+
+
+def _states(last: Data | None, now: float) -> list[RenderableType]:
+    """The states of a highstate that are not as described."""
+    if not last:
+        return []
+    heading = f"Highstate {last['jid']}, {ago(last['at'], now)}: "
+    if last["error"]:
+        return [Text(), Text(heading + last["error"])]
+    said = f"{last['states']} states, {last['changed']} changed"
+    lines: list[RenderableType] = [Text(), Text(heading + said)]
+    for key, mark in (("failed", State.SILENT), ("would_change", State.DRIFTED)):
+        for state in last[key]:
+            line = Text("  ")
+            line.append(key.replace("_", " "), style=drawing.COLOURS[mark])
+            line.append(f"  {state['id']}", style="bold")
+            line.append(f"  {state['function']} in {state['sls']}: {state['comment']}")
+            lines.append(line)
+    if last["not_run"]:
+        lines.append(Text(f"  {last['not_run']} more were not run because of these"))
+    return lines
+
+
+def _racks(data: Data) -> RenderableType:
+    """One rack, or all of them."""
+    racks = data["racks"]
+    parts: list[RenderableType] = []
+    if len(racks) <= PICTURES:
+        for name, rack in racks.items():
+            parts += [Text()] if parts else []
+            parts.append(drawing.rack(name, rack))
+    else:
+        wide = max(map(len, racks))
+        parts += [drawing.strip(name, rack, wide) for name, rack in racks.items()]
+    if len(racks) > 1:
+        parts += [Text(), Text("  all racks"), drawing.legend(data["counts"])]
+    return Group(*parts, *_notices(data))
+
+
+def _status(data: Data) -> RenderableType:
+    """The whole cloud on one page."""
+    facts = Table.grid(padding=(0, 3))
+    for name, value in data["facts"].items():
+        facts.add_row(Text(name, style="dim"), Text(str(value)))
+    lines: list[RenderableType] = [facts, Text(), drawing.legend(data["counts"])]
+    if data["faults"]:
+        lines += [Text(), Text(data["faults_since"], style="bold")]
+        lines += [Text(f"  {line}") for line in data["faults"]]
+    if data["concerns"]:
+        lines += drawing.concerns(data["concerns"].values())
+        if data["more"]:
+            lines.append(Text(f"  and {data['more']} more: salt-run picloud.nodes"))
+    return Group(*lines, *_notices(data))
+
+
+def _notices(data: Data) -> list[Text]:
+    """What the reader should know about the data itself."""
+    notices = data.get("notices") or ()
+    return [Text()] + [Text(f"  {notice}") for notice in notices] if notices else []
+
+
+_PAGES = {
+    "message": _message,
+    "faults": _faults,
+    "nodes": _nodes,
+    "node": _node,
+    "racks": _racks,
+    "status": _status,
+}
