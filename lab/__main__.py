@@ -1,0 +1,227 @@
+"""Commands of the lab: ``python -m lab up|down|shell|logs|salt|images|wheels|clean``."""
+
+import argparse
+import logging
+import os
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from lab import archives, cluster, console, converge, description, host, images, shell, wheels
+from lab.errors import LabError
+from lab.settings import Settings
+
+logging.getLogger("salt").setLevel(logging.CRITICAL)
+
+
+def up(settings: Settings, wanted: str) -> None:
+    """Bring a lab to what the description says; what is there already stays."""
+    begin = time.monotonic()
+    with console.step("description") as now:
+        site = description.read(settings.checkout)
+        nodes = description.choose(site, wanted)
+        now.result = f"{site.name}: {len(nodes)} of {len(site.nodes)} nodes"
+    with console.step("machine") as now:
+        installed = host.install_tools()
+        settings.cache.mkdir(parents=True, exist_ok=True)
+        engine = host.start_engine()
+        have = cluster.containers(settings)
+        room = host.require_room(len([node for node in nodes if node.id not in have]))
+        settings.state.mkdir(parents=True, exist_ok=True)
+        raised = host.raise_sysctls()
+        done = [f"installed {', '.join(installed)}"] if installed else []
+        done += [f"raised {', '.join(raised)}"] if raised else []
+        now.result = "; ".join([engine, room, *done])
+    with console.step("images") as now:
+        built = images.build(settings, site)
+        archives.place(settings, built["node"])
+        now.result = built["node"]
+    with console.step("network") as now:
+        now.result = cluster.ensure_network(settings, site)
+    with console.step("apt cache") as now:
+        now.result = cluster.ensure_apt_cache(settings, site, built["aptcache"])
+    with console.step("master") as now:
+        now.result = cluster.ensure_master(settings, site, built["master"])
+    names = [node.id for node in nodes]
+    with console.step("cards") as now:
+        made = cluster.create_nodes(settings, site, nodes, built["node"])
+        now.result = f"{made} prepared" if made else "none to prepare"
+    _start(settings, names)
+    _converge(settings, names)
+    _report(settings, nodes, time.monotonic() - begin)
+
+
+def _start(settings: Settings, names: list[str]) -> None:
+    have = cluster.containers(settings)
+    asleep = [name for name in names if have.get(name) != "running"]
+    with console.step("nodes") as now:
+        now.result = f"{len(names)} run, {len(asleep)} of them started now"
+        with console.progress() as bar:
+            task = bar.add_task("starting", total=len(asleep), now="")
+            for name in cluster.start_nodes(settings, asleep):
+                bar.update(task, advance=1, now=name)
+    with console.step("minions") as now, console.progress() as bar:
+        task = bar.add_task("answering", total=len(names), now="")
+        converge.wait_for(
+            settings, names, 120 + 3 * len(names), lambda count: bar.update(task, completed=count)
+        )
+        cluster.forget_seeds(settings, asleep)
+        now.result = f"all {len(names)} answer test.ping"
+
+
+def _converge(settings: Settings, names: list[str]) -> None:
+    applied = converge.fingerprint(settings.checkout)
+    known = converge.converged(settings)
+    todo = [name for name in names if known.get(name) != applied]
+    with console.step("highstate") as now:
+        if not todo:
+            now.result = "nothing changed since it was last applied"
+            return
+        outcomes = []
+        with console.progress() as bar:
+            task = bar.add_task("applying", total=len(todo), now="")
+            for outcome in converge.highstate(settings, todo):
+                outcomes.append(outcome)
+                word = "failed" if outcome.failed else f"{outcome.changes} changes"
+                bar.update(task, advance=1, now=f"{outcome.node}: {word}")
+                shell.note(f"{outcome}")
+        good = [outcome.node for outcome in outcomes if not outcome.failed]
+        converge.remember(settings, good, applied)
+        bad = [outcome for outcome in outcomes if outcome.failed]
+        if bad:
+            first = bad[0]
+            raise LabError(
+                f"the highstate failed on {len(bad)} of {len(todo)} nodes; {first.node}: "
+                f"{first.failed[0]}"
+                + (f" (and {len(first.failed) - 1} more)" if len(first.failed) > 1 else ""),
+                f'see: make salt ARGS="{first.node} state.highstate"; correct it and run make up '
+                "again",
+            )
+        changes = sum(outcome.changes for outcome in outcomes)
+        now.result = f"{len(good)} nodes converged, {changes} changes"
+
+
+def _report(settings: Settings, nodes: tuple[description.Node, ...], seconds: float) -> None:
+    names = [node.id for node in nodes]
+    for rack in dict.fromkeys(node.rack for node in nodes):
+        console.say(converge.rack(settings, rack))
+    per_node = converge.memory(settings, names)
+    first = names[0]
+    console.say(
+        f"{len(names)} nodes converged in {seconds:.0f} s, {per_node:.0f} MB per idle node\n"
+    )
+    console.say(
+        "Try next:\n"
+        "  make shell                                   a shell on the master\n"
+        f"  make salt ARGS=\"'*' state.highstate test=True\"  what is out of state\n"
+        f"  make logs NODE={first:<30} a node's journal\n"
+        "  make down                                    remove all of it"
+    )
+
+
+def down(settings: Settings) -> None:
+    """Remove a lab, whole or half made."""
+    if not host.engine_answers():
+        host.start_engine()
+    with console.step("down") as now:
+        gone = cluster.down(settings)
+        now.result = f"{len(gone)} things removed" if gone else "there was nothing"
+    host.remove_logs(settings.name)
+
+
+def _replace(*command: str) -> None:
+    """Become another program."""
+    sys.stdout.flush()
+    os.execvp(command[0], command)
+
+
+def _docker_exec(container: str, *command: str) -> None:
+    tty = ["--interactive", "--tty"] if sys.stdin.isatty() else []
+    if not shell.succeeds(["docker", "exec", container, "true"]):
+        raise LabError(f"{container} does not run", "run: make up")
+    _replace("docker", "exec", *tty, container, *command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description=__doc__)
+    parser.add_argument("--name", default="picloud", help="name of the lab")
+    parser.add_argument("--checkout", type=Path, default=Path.cwd())
+    parser.add_argument("--cache", type=Path, help="default: .cache/lab in the checkout")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up").add_argument("--nodes", default="4", help="a number, all, or ids")
+    for name in ("down", "images", "wheels", "clean"):
+        commands.add_parser(name)
+    commands.add_parser("shell").add_argument("--node", default="head")
+    commands.add_parser("logs").add_argument("--node", default="head")
+    commands.add_parser("salt").add_argument("args", help="one string, as a shell would read it")
+    return parser
+
+
+def _only_images(settings: Settings) -> None:
+    host.install_tools()
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with console.step("engine") as now:
+        now.result = host.start_engine()
+    with console.step("images") as now:
+        built = images.build(settings, description.read(settings.checkout))
+        archives.place(settings, built["node"])
+        now.result = ", ".join(built.values())
+
+
+def _only_wheels(settings: Settings) -> None:
+    with console.step("wheels") as now:
+        count = archives.place_wheels(settings)
+        now.result = f"{count} in salt/salt_minion/wheels"
+
+
+def _clean(settings: Settings) -> None:
+    down(settings)
+    images.remove_all()
+    archives.remove(settings)
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; returns the exit status."""
+    options = _parser().parse_args(argv)
+    checkout = options.checkout.resolve()
+    cache = (options.cache or checkout / ".cache" / "lab").resolve()
+    settings = Settings(options.name, checkout, cache)
+    try:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", settings.name):
+            raise LabError(
+                f"{settings.name!r} is no name for a lab", "use up to 12 letters, digits and dashes"
+            )
+        if options.command == "wheels":
+            _only_wheels(settings)
+            return 0
+        host.require_root()
+        shell.log_to(settings.log)
+        match options.command:
+            case "up":
+                up(settings, options.nodes)
+            case "down":
+                down(settings)
+            case "images":
+                _only_images(settings)
+            case "clean":
+                _clean(settings)
+            case "shell":
+                _docker_exec(settings.container(options.node), "bash", "-l")
+            case "logs":
+                unit = ["-u", "salt-master"] if options.node == "head" else []
+                _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
+            case "salt":
+                _docker_exec(settings.head, "salt", *shlex.split(options.args))
+    except LabError as error:
+        console.failed(error)
+        return 1
+    except KeyboardInterrupt:
+        console.err.print("\ninterrupted; make up goes on from here, make down removes it")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,385 @@
+"""Containers of a lab: network, apt cache, master, nodes."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lab import boards, host, hostapt, shell
+from lab.description import Node, Site
+from lab.errors import LabError
+from lab.settings import LABEL, STATE, Settings
+
+SEEDS = "/var/cache/salt/master/picloud/seeds"
+UNITS = ("picloud-firstboot", "salt-minion", "docker")
+
+
+def docker(*arguments: str, what: str, remedy: str = "read the log, then run it again") -> str:
+    """Run the docker client; LabError when it fails."""
+    return shell.run(["docker", *arguments], what=what, remedy=remedy)
+
+
+def execute(container: str, *command: str, what: str, timeout: float = 600) -> str:
+    """Run a program in a container and return its output."""
+    return shell.run(["docker", "exec", container, *command], what=what, timeout=timeout)
+
+
+def containers(settings: Settings) -> dict[str, str]:
+    """Containers of the lab by short name (``head``, ``pi3``), with their state."""
+    listed = docker(
+        "ps",
+        "--all",
+        "--filter",
+        f"label={LABEL}={settings.name}",
+        "--format",
+        "{{.Names}} {{.State}}",
+        what="docker ps failed",
+    )
+    prefix = len(settings.name) + 1
+    return {name[prefix:]: state for name, state in (line.split() for line in listed.splitlines())}
+
+
+def ensure_network(settings: Settings, site: Site) -> str:
+    """The site's subnet as a Docker network, gateway .1."""
+    name = settings.name
+    found = docker(
+        "network",
+        "ls",
+        "--filter",
+        f"name=^{name}$",
+        "--format",
+        "{{.Name}}",
+        what="docker network ls failed",
+    ).split()
+    if found:
+        config = json.loads(
+            docker("network", "inspect", name, what="docker network inspect failed")
+        )
+        subnet = config[0]["IPAM"]["Config"][0]["Subnet"]
+        if subnet != site.subnet:
+            raise LabError(
+                f"this lab runs in {subnet}, the description now says {site.subnet}",
+                "run: make down, then make up",
+            )
+        return f"{subnet} is there"
+    try:
+        docker(
+            "network",
+            "create",
+            "--driver",
+            "bridge",
+            "--subnet",
+            site.subnet,
+            "--gateway",
+            site.gateway,
+            "--label",
+            f"{LABEL}={name}",
+            "--opt",
+            f"com.docker.network.bridge.name={settings.bridge}",
+            name,
+            what=f"cannot make the network {site.subnet}",
+        )
+    except LabError as err:
+        others = docker(
+            "network",
+            "ls",
+            "--filter",
+            "driver=bridge",
+            "--format",
+            "{{.Name}}",
+            what="docker network ls failed",
+        ).split()
+        raise LabError(
+            f"{err.what}; networks that are there: {', '.join(others)}, and see: ip route",
+            f"end what uses {site.subnet} (another lab: make down), or give the site another subnet "
+            "in pillar/cloud/cloud.sls and the racks",
+        ) from err
+    return f"{site.subnet}, gateway {site.gateway}"
+
+
+def ensure_apt_cache(settings: Settings, site: Site, image: str) -> str:
+    """apt-cacher-ng on the gateway address, for nodes that reach no mirror themselves."""
+    if site.cache_port is None:
+        return "none described"
+    if containers(settings).get("aptcache") == "running":
+        return "is up"
+    name = settings.container("aptcache")
+    remove([name])
+    suite, described = site.image["suite"], site.image["mirror"]
+    options = [
+        f"BindAddress={site.gateway}",
+        f"Port={site.cache_port}",
+        "CacheDir=/var/cache/apt-cacher-ng",
+        "LogDir=/var/log/apt-cacher-ng",
+        "PassThroughPattern=.*",
+        "VerboseLog=0",
+    ]
+    upstream = hostapt.mirror(described, suite)
+    if upstream != described.rstrip("/"):
+        options.append(f"Remap-debrep={described} ; {upstream}")
+    if proxy := hostapt.proxy():
+        options.append(f"Proxy={proxy}")
+    docker(
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--label",
+        f"{LABEL}={settings.name}",
+        "--network",
+        "host",
+        "--volume",
+        "/etc/ssl/certs:/etc/ssl/certs:ro",
+        image,
+        "/usr/sbin/apt-cacher-ng",
+        "-c",
+        "/etc/apt-cacher-ng",
+        "ForeGround=1",
+        *options,
+        what="the apt cache did not start",
+    )
+    wait_for_port(
+        site.gateway,
+        site.cache_port,
+        20,
+        LabError(
+            f"the apt cache does not answer on {site.gateway}:{site.cache_port}",
+            f"see: docker logs {name}; another program may have the port",
+        ),
+    )
+    return f"http://{site.gateway}:{site.cache_port}"
+
+
+def wait_for_port(address: str, port: int, seconds: float, error: LabError) -> None:
+    """Wait until a TCP port answers, or raise the error."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise error from None
+            time.sleep(0.3)
+
+
+def ensure_master(settings: Settings, site: Site, image: str) -> str:
+    """The master, with the checkout at /srv/picloud."""
+    name, state = settings.head, containers(settings).get("head")
+    if state == "running":
+        return "is up"
+    if state is not None:
+        docker("start", name, what="the master's container does not start")
+    else:
+        docker(
+            "run",
+            "--detach",
+            "--name",
+            name,
+            "--label",
+            f"{LABEL}={settings.name}",
+            "--hostname",
+            site.master,
+            "--network",
+            settings.name,
+            "--ip",
+            site.master_address,
+            "--volume",
+            f"{settings.checkout}:/srv/picloud",
+            *host.container_flags(),
+            image,
+            what="the master's container does not start",
+        )
+    for port in (4505, 4506):
+        wait_for_port(
+            site.master_address,
+            port,
+            90,
+            LabError(
+                "salt-master does not answer after 90 s",
+                f"see: docker exec {name} journalctl -u salt-master",
+            ),
+        )
+    return f"{site.master} {site.master_address}"
+
+
+def create_nodes(settings: Settings, site: Site, nodes: Sequence[Node], image: str) -> int:
+    """
+    Make the containers that are missing, each with its board and a prepared card, not started.
+
+    Returns how many were made.
+    """
+    have = containers(settings)
+    half_made = [node.id for node in nodes if have.get(node.id) == "created"]
+    remove([settings.container(name) for name in half_made])
+    new = [node for node in nodes if node.id not in have or node.id in half_made]
+    if not new:
+        return 0
+    execute(
+        settings.head,
+        "salt-run",
+        "card.prepare",
+        f"node={','.join(n.id for n in new)}",
+        f"directory={SEEDS}",
+        what="the cards were not prepared",
+    )
+    flags = host.container_flags()
+    for node in new:
+        _create(settings, site, node, image, flags)
+    return len(new)
+
+
+def _create(settings: Settings, site: Site, node: Node, image: str, flags: list[str]) -> None:
+    board = settings.state / "boards" / node.id
+    boards.write(board, boards.make(settings.name, node))
+    name = settings.container(node.id)
+    address = ["--ip", node.address] if node.address else []
+    docker(
+        "create",
+        "--name",
+        name,
+        "--label",
+        f"{LABEL}={settings.name}",
+        "--hostname",
+        node.id,
+        "--network",
+        settings.name,
+        *address,
+        "--mac-address",
+        boards.read_mac(board),
+        "--stop-timeout",
+        "5",
+        "--volume",
+        f"{board}:/run/picloud-board:ro",
+        "--volume",
+        "/var/lib/docker",
+        *flags,
+        image,
+        what=f"cannot make the container of {node.id}",
+        remedy=f"another machine may have {node.address}; see: docker network inspect "
+        f"{settings.name}",
+    )
+    insert_card(settings, node.id)
+
+
+def insert_card(settings: Settings, node: str) -> None:
+    """Copy the seed to the boot partition of a container that does not run yet."""
+    seed = f"{settings.head}:{SEEDS}/{node}/picloud-seed"
+    target = f"{settings.container(node)}:/boot/firmware"
+    shell.note(f"+ docker cp {seed} - | docker cp - {target}")
+    with subprocess.Popen(["docker", "cp", seed, "-"], stdout=subprocess.PIPE) as source:
+        done = subprocess.run(
+            ["docker", "cp", "-", target], stdin=source.stdout, check=False, capture_output=True
+        )
+    if source.returncode or done.returncode:
+        raise LabError(f"the card of {node} could not be written", "run make up again")
+
+
+def start_nodes(settings: Settings, names: Sequence[str], wave: int = 8) -> Iterator[str]:
+    """
+    Start nodes in waves, and yield each when its units are active.
+
+    A container whose units do not come up (1 of 56 does not) is started again, twice at most.
+    """
+    for begin in range(0, len(names), wave):
+        todo = list(names[begin : begin + wave])
+        docker("start", *(settings.container(name) for name in todo), what="nodes do not start")
+        tries = dict.fromkeys(todo, 0)
+        since = dict.fromkeys(todo, time.monotonic())
+        while todo:
+            time.sleep(0.5)
+            for name in tuple(todo):
+                if is_ready(settings, name):
+                    todo.remove(name)
+                    yield name
+                elif time.monotonic() - since[name] > 60:
+                    tries[name] += 1
+                    if tries[name] > 2:
+                        raise LabError(
+                            f"{name} was started three times, its units do not come up",
+                            f"see: make logs NODE={name}; most often the machine is out of memory",
+                        )
+                    shell.note(f"{name}: units inactive after 60 s, starting it again")
+                    docker("restart", settings.container(name), what=f"{name} does not start")
+                    since[name] = time.monotonic()
+
+
+def is_ready(settings: Settings, name: str) -> bool:
+    """True when first boot is done, and minion and Docker Engine are active."""
+    return shell.succeeds(
+        ["docker", "exec", settings.container(name), "systemctl", "is-active", "--quiet", *UNITS],
+        timeout=20,
+    )
+
+
+def forget_seeds(settings: Settings, names: Sequence[str]) -> None:
+    """Delete the private halves that are in use from the master."""
+    if names:
+        execute(
+            settings.head,
+            "rm",
+            "-rf",
+            *(f"{SEEDS}/{name}" for name in names),
+            what="the used seeds were not deleted",
+        )
+
+
+def remove(names: Sequence[str]) -> None:
+    """Remove containers with their volumes; those that are not there are fine."""
+    present = [name for name in names if shell.succeeds(["docker", "container", "inspect", name])]
+    if present:
+        docker("rm", "--force", "--volumes", *present, what="containers were not removed")
+
+
+def down(settings: Settings) -> list[str]:
+    """Remove all of a lab, whatever state it is in; returns the names of what was removed."""
+    gone = [settings.container(name) for name in containers(settings)]
+    for begin in range(0, len(gone), 10):
+        docker(
+            "rm",
+            "--force",
+            "--volumes",
+            *gone[begin : begin + 10],
+            what="containers were not removed",
+        )
+    networks = docker(
+        "network",
+        "ls",
+        "--filter",
+        f"label={LABEL}={settings.name}",
+        "--format",
+        "{{.Name}}",
+        what="docker network ls failed",
+    ).split()
+    if networks:
+        docker("network", "rm", *networks, what="the network was not removed")
+    _remove_cgroups(gone)
+    shutil.rmtree(settings.state, ignore_errors=True)
+    if not any(path.is_dir() for path in STATE.glob("*")):
+        host.restore_sysctls()
+        shutil.rmtree(STATE, ignore_errors=True)
+    return [*gone, *(f"network {name}" for name in networks)]
+
+
+def _remove_cgroups(gone: Sequence[str]) -> None:
+    """systemd in a container on cgroup v1 leaves empty control groups of containers behind."""
+    if not gone:
+        return
+    running = set(docker("ps", "--no-trunc", "--quiet", what="docker ps failed").split())
+    for parent in Path("/sys/fs/cgroup").glob("*/docker"):
+        for group in parent.iterdir():
+            if group.is_dir() and len(group.name) == 64 and group.name not in running:
+                _rmdir_tree(group)
+
+
+def _rmdir_tree(folder: Path) -> None:
+    for child in folder.iterdir():
+        if child.is_dir():
+            _rmdir_tree(child)
+    try:
+        folder.rmdir()
+    except OSError:
+        shell.note(f"{folder} is still in use")

@@ -1,0 +1,62 @@
+"""What the lab shows: one line per step, a panel for a failure."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from lab import shell
+from lab.errors import LabError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Step:
+    """A step under way; ``result`` is what its line will say when it is done."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.result = ""
+
+
+@contextmanager
+def step(name: str) -> Iterator[Step]:
+    """
+    Show a step while it runs and a line with its seconds when it is done.
+
+    Example: ``with step("network") as now: now.result = "10.80.0.0/16"``
+    """
+    shell.note(f"-- {name}")
+    begin, now = time.monotonic(), Step(name)
+    with out.status(f"{name} …"):
+        yield now
+    seconds = time.monotonic() - begin
+    line = Text.assemble(
+        ("✓ ", "green"), f"{name:<10}", " ", now.result, (f"  {seconds:.1f} s", "dim")
+    )
+    out.print(line, soft_wrap=True)
+
+
+def progress() -> Progress:
+    """A bar with a count, for steps that wait for many nodes."""
+    columns = (TextColumn("  {task.description:<10}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns, TextColumn("{task.fields[now]}"), TimeElapsedColumn(), console=out, transient=True
+    )
+
+
+def say(text: str) -> None:
+    """A plain line."""
+    out.print(Text(text), soft_wrap=True)
+
+
+def failed(error: LabError) -> None:
+    """Say what failed, where the log is, and what to do."""
+    log = error.log or shell.log_path()
+    text = Text.assemble((error.what, "bold"), f"\n\nLog:  {log}\nDo:   {error.remedy}")
+    err.print(Panel(text, title="failed", title_align="left", border_style="red"))

@@ -1,0 +1,186 @@
+"""Salt's side of a lab: wait for nodes, apply the highstate, keep what was applied."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import shell
+from lab.cluster import execute
+from lab.errors import LabError
+from lab.settings import Settings
+
+BATCH = 14
+
+
+@dataclass
+class Outcome:
+    """What a highstate did on one node."""
+
+    node: str
+    states: int = 0
+    changes: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, node: str, returned: Any) -> "Outcome":
+        """Read a minion's return: a dict of states, or a list of reasons."""
+        if isinstance(returned, dict) and isinstance(returned.get("ret"), dict):
+            returned = returned["ret"]
+        if not isinstance(returned, dict):
+            reasons = returned if isinstance(returned, list) else [returned]
+            return cls(node, failed=[str(reason) for reason in reasons])
+        found = cls(node)
+        for tag, state in returned.items():
+            if not isinstance(state, dict):
+                continue
+            found.states += 1
+            found.changes += bool(state.get("changes"))
+            if state.get("result") is False:
+                name = state.get("__id__") or tag
+                found.failed.append(
+                    f"{name}: {str(state.get('comment')).strip().splitlines()[0:1]}"
+                )
+        return found
+
+
+def answering(settings: Settings, names: Sequence[str], seconds: int = 10) -> set[str]:
+    """Which of the nodes answer ``test.ping``."""
+    if not names:
+        return set()
+    command = [
+        "docker",
+        "exec",
+        settings.head,
+        "salt",
+        "--out=json",
+        "--out-indent=-1",
+        f"--timeout={seconds}",
+        "--list",
+        ",".join(names),
+        "test.ping",
+    ]
+    found = set()
+    for document in _documents(command, "test.ping"):
+        found |= {name for name, value in document.items() if value is True}
+    return found & set(names)
+
+
+def _documents(command: Sequence[str], what: str) -> Iterator[dict[str, Any]]:
+    for line in shell.lines(command, what=what):
+        try:
+            document = json.loads(line)
+        except ValueError:
+            shell.note(line)
+            continue
+        if isinstance(document, dict):
+            yield document
+
+
+def wait_for(
+    settings: Settings, names: Sequence[str], seconds: float, seen: Callable[[int], None]
+) -> None:
+    """Wait until all nodes answer; LabError names those that do not."""
+    deadline, missing = time.monotonic() + seconds, set(names)
+    while missing:
+        missing -= answering(settings, sorted(missing))
+        seen(len(names) - len(missing))
+        if missing and time.monotonic() > deadline:
+            some = sorted(missing)
+            raise LabError(
+                f"{len(some)} of {len(names)} nodes do not answer the master: {', '.join(some[:8])}",
+                f"see: make logs NODE={some[0]}; and the keys: make shell, salt-key -L",
+            )
+        if missing:
+            time.sleep(1)
+
+
+def highstate(settings: Settings, names: Sequence[str]) -> Iterator[Outcome]:
+    """Apply the highstate, a batch at a time where there are many; yield each node as it returns."""
+    for begin in range(0, len(names), BATCH):
+        batch = list(names[begin : begin + BATCH])
+        command = [
+            "docker",
+            "exec",
+            settings.head,
+            "salt",
+            "--out=json",
+            "--out-indent=-1",
+            "--timeout=30",
+            "--list",
+            ",".join(batch),
+            "state.highstate",
+            "queue=True",
+        ]
+        left = set(batch)
+        for document in _documents(command, "state.highstate"):
+            for name, returned in document.items():
+                if name in left:
+                    left.discard(name)
+                    yield Outcome.of(name, returned)
+        for name in sorted(left):
+            yield Outcome(name, failed=["no return from this node"])
+
+
+def fingerprint(checkout: Path) -> str:
+    """Digest of all that a highstate is made from, and of nothing else in the checkout."""
+    total = hashlib.sha256()
+    for top in ("pillar", "salt", "_modules", "_states", "_grains", "_pillar", "_utils"):
+        for path in sorted((checkout / top).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+                total.update(f"{path.relative_to(checkout)}\0".encode())
+                total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _notes(settings: Settings) -> Path:
+    return settings.state / "converged.json"
+
+
+def converged(settings: Settings) -> dict[str, str]:
+    """Nodes with the fingerprint that was applied to them last, without a failure."""
+    try:
+        found: dict[str, str] = json.loads(_notes(settings).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def remember(settings: Settings, names: Sequence[str], applied: str) -> None:
+    """Note that these nodes are what the fingerprint says."""
+    known = converged(settings) | dict.fromkeys(names, applied)
+    _notes(settings).write_text(json.dumps(known))
+
+
+def memory(settings: Settings, names: Sequence[str]) -> float:
+    """Memory per node in MB: the control groups' figures of all node containers, without cache."""
+    text = shell.run(
+        [
+            "docker",
+            "stats",
+            "--no-stream",
+            "--format",
+            "{{.MemUsage}}",
+            *(settings.container(name) for name in names),
+        ],
+        what="docker stats failed",
+    )
+    units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "B": 1 / 2**20}
+    total, count = 0.0, 0
+    for line in text.splitlines():
+        used = line.split("/")[0].strip()
+        unit = next((unit for unit in units if used.endswith(unit)), None)
+        if unit:
+            total += float(used.removesuffix(unit)) * units[unit]
+            count += 1
+    return total / count if count else 0.0
+
+
+def rack(settings: Settings, name: str) -> str:
+    """The drawing of a rack by the product's own runner."""
+    return execute(
+        settings.head, "salt-run", "picloud.rack", name, what="picloud.rack failed", timeout=120
+    )
