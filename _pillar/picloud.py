@@ -1,0 +1,79 @@
+"""
+Give each node its own view of the cloud: ``pillar["picloud"]``.
+
+The description (``pillar/cloud``) is compiled once per change by ``picloud.store``; here a node's
+view is only looked up. An unknown minion gets nothing. While the description is broken a node gets
+its last good view and ``_errors``, which makes Salt stop a highstate with the reason.
+
+.. code-block:: yaml
+
+    ext_pillar:
+      - picloud:
+          path: /srv/picloud/pillar/cloud
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+# A daemon has utils_dirs on its path from the start; a plain script may not.
+_UTILS = str(Path(__file__).resolve().parent.parent / "_utils")
+if _UTILS not in sys.path:
+    sys.path.insert(0, _UTILS)
+
+import picloud_salt  # noqa: E402
+
+log = logging.getLogger(__name__)
+
+__virtualname__ = "picloud"
+
+#: How many faults a minion is told; the runner names them all.
+SHOWN = 5
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def ext_pillar(minion_id, pillar, path=None):
+    """
+    Return the pillar of one minion.
+
+    minion_id
+        Whose pillar; nothing else decides what is in it.
+    pillar
+        What Salt has compiled so far; not looked at.
+    path
+        The folder of the description; ``pillar/cloud`` of the checkout when left out.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run pillar.show_pillar pi3
+    """
+    store = picloud_salt.store(__opts__, path)
+    view, faults = store.view(minion_id)
+    if faults and store.first_to_report():
+        log.error(
+            "The description in %s is broken; the last good one stays in force:\n%s",
+            store.root,
+            "\n".join(f"{fault} ({fault.rule})" for fault in faults),
+        )
+    if view is None:
+        never_good = faults and not store.state()["compiled_at"]
+        return {"_errors": [_reason(faults)]} if never_good else {}
+    data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
+    if faults:
+        data["_errors"] = [_reason(faults)]
+    return data
+
+
+def _reason(faults):
+    """Say why no state is applied, in few lines."""
+    lines = ["The description of the cloud is broken, so nothing is applied:"]
+    lines += [f"  {fault} ({fault.rule})" for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"  and {len(faults) - SHOWN} more")
+    lines.append("See all of it on the master: salt-run picloud.validate")
+    return "\n".join(lines)
