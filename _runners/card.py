@@ -35,7 +35,7 @@ class _Keys:
         return salt.crypt.gen_keys(self._opts["keysize"])
 
     def master(self):
-        return self._cache.fetch("master_keys", "master.pub")
+        return salt.crypt.MasterKeys(self._opts, autocreate=False).get_pub_str()
 
 
 def prepare(node, directory=None):

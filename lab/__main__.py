@@ -134,7 +134,8 @@ def down(settings: Settings) -> None:
 def _replace(*command: str) -> None:
     """Become another program."""
     sys.stdout.flush()
-    os.execvp(command[0], command)
+    full = shell.program(command)
+    os.execvp(full[0], full)
 
 
 def _docker_exec(container: str, *command: str) -> None:

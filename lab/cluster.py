@@ -270,9 +270,14 @@ def insert_card(settings: Settings, node: str) -> None:
     seed = f"{settings.head}:{SEEDS}/{node}/picloud-seed"
     target = f"{settings.container(node)}:/boot/firmware"
     shell.note(f"+ docker cp {seed} - | docker cp - {target}")
-    with subprocess.Popen(["docker", "cp", seed, "-"], stdout=subprocess.PIPE) as source:
+    with subprocess.Popen(
+        shell.program(["docker", "cp", seed, "-"]), stdout=subprocess.PIPE
+    ) as source:
         done = subprocess.run(
-            ["docker", "cp", "-", target], stdin=source.stdout, check=False, capture_output=True
+            shell.program(["docker", "cp", "-", target]),
+            stdin=source.stdout,
+            check=False,
+            capture_output=True,
         )
     if source.returncode or done.returncode:
         raise LabError(f"the card of {node} could not be written", "run make up again")

@@ -62,7 +62,9 @@ def build_base(site: Site) -> str:
         "-",
         *(hostapt.at_host(line, suite) for line in sources),
     ]
-    load = ["docker", "import", "--change", "LABEL picloud.lab.image=base", "-", name]
+    load = shell.program(
+        ["docker", "import", "--change", "LABEL picloud.lab.image=base", "-", name]
+    )
     env = os.environ | {"PICLOUD_SOURCES": "\n".join(sources)}
     shell.note(f"+ {' '.join(command)} | {' '.join(load)}")
     with (shell.log_path() or Path("/dev/null")).open("ab") as log:

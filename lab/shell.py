@@ -1,5 +1,6 @@
 """Run programs: output to the lab's log, failures as LabError."""
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,14 @@ from pathlib import Path
 from lab.errors import LabError
 
 _state: dict[str, Path] = {}
+# Debian's client fits Debian's engine; a newer one elsewhere on PATH refuses --mac-address to it.
+_DEBIAN = {"docker": Path("/usr/bin/docker")}
+
+
+def program(command: Sequence[str]) -> list[str]:
+    """The command with Debian's own program in place of another one of the same name."""
+    own = _DEBIAN.get(command[0])
+    return [str(own) if own and own.exists() else command[0], *command[1:]]
 
 
 def log_to(path: Path) -> None:
@@ -52,7 +61,7 @@ def run(
     note(f"+ {' '.join(command)}")
     try:
         done = subprocess.run(
-            command,
+            program(command),
             capture_output=True,
             text=True,
             errors="replace",
@@ -69,15 +78,21 @@ def run(
     if done.returncode:
         note(done.stdout)
         note(f"exit status {done.returncode}")
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise LabError(f"{what}: {lines[-1]}" if lines else what, remedy)
+        said = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
+        raise LabError(f"{what}: {_telling(said)}" if said else what, remedy)
     return done.stdout
+
+
+def _telling(said: Sequence[str]) -> str:
+    """The line that tells most: the last that names an error, else the last."""
+    named = [line for line in said if re.search(r"error|cannot|denied|No card", line, re.I)]
+    return (named or said)[-1].strip()
 
 
 def succeeds(command: Sequence[str], timeout: float = 60) -> bool:
     """True when a program ends with status 0 in time."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(program(command), capture_output=True, timeout=timeout, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -93,7 +108,9 @@ def lines(command: Sequence[str], *, what: str) -> Iterator[str]:
     log = log_path() or Path("/dev/null")
     with log.open("a", encoding="utf-8") as errors:
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+            process = subprocess.Popen(
+                program(command), stdout=subprocess.PIPE, stderr=errors, text=True
+            )
         except FileNotFoundError as err:
             raise LabError(f"{what}: {command[0]} is not installed", "install it") from err
         try:
