@@ -8,12 +8,14 @@ never changes. The data drawn is what ``salt-run picloud.rack --out=json`` print
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
+from picloud import status
 from picloud.status import State
 
 Data = Mapping[str, Any]
@@ -125,41 +127,41 @@ def strip(name: str, data: Data, name_width: int) -> Text:
     return line
 
 
-def concerns(nodes: Iterable[Data]) -> list[Text]:
+def concerns(nodes: Iterable[Data], most: int = 1000) -> list[Text]:
     """
-    Return a line for each node that is not converged or needs a look, worst first.
+    Return a line for each kind of concern, worst first, with the nodes it is about.
 
     nodes
         The nodes to look through.
+    most
+        How many lines to make; what is left is counted in one more.
     """
-    order = {State.DRIFTED: 0, State.SILENT: 1, State.REJOINING: 2, State.UNKNOWN: 3}
-    listed = [node for node in nodes if node["state"] != State.CONVERGED or remarks(node)]
-    listed.sort(key=lambda node: order.get(node["state"], 4))
-    if not listed:
-        return []
-    wide = max(len(node["id"]) for node in listed)
-    lines = [Text()]
-    for node in listed:
-        line = Text("  ")
-        line.append_text(led(node["state"]))
-        line.append(f" {node['id']:<{wide}}  ", style="bold")
+    groups: dict[tuple[str, str], list[str]] = {}
+    for node in status.concerns(nodes):
         said = [] if node["state"] == State.CONVERGED else [node["reason"]]
-        line.append("; ".join([*said, *remarks(node)]))
+        text = "; ".join([*said, *status.remarks(node)])
+        text = re.sub(rf"\b{re.escape(node['id'])}\b", "NODE", text)
+        groups.setdefault((node["state"], text), []).append(node["id"])
+    lines = [Text()] if groups else []
+    left = sum(len(names) for names in list(groups.values())[most:])
+    groups = dict(list(groups.items())[:most])
+    shown = {key: _some(names) for key, names in groups.items()}
+    wide = max(map(len, shown.values()), default=0)
+    for (state, text), names in groups.items():
+        line = Text("  ")
+        line.append_text(led(state))
+        line.append(f" {shown[state, text]:<{wide}}  ", style="bold")
+        line.append(text.replace("NODE", names[0]) if len(names) == 1 else text)
         lines.append(line)
+    if left:
+        lines.append(Text(f"  and {left} more nodes: salt-run picloud.nodes"))
     return lines
 
 
-def remarks(node: Data) -> list[str]:
-    """
-    Return what is worth a look beside a node's state, in words.
-
-    node
-        One node of the data.
-    """
-    found = list(node.get("differs") or ())
-    if reasons := node.get("reboot_needed"):
-        found.append(f"needs a reboot ({', '.join(reasons)})")
-    return found + list(node.get("notes") or ())
+def _some(names: Sequence[str], most: int = 4) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _title(name: str, data: Data, number: int) -> Text:
@@ -303,7 +305,7 @@ def _port(port: int, node: Data | None) -> Text:
         return cell.append("· ")
     if node.get("connected"):
         return cell.append("▪ ", style=f"bold {_LEDS[State.CONVERGED]}")
-    return cell.append("▫ ", style=f"bold {_LEDS[State.SILENT]}")
+    return cell.append("▫ ", style=f"bold {_LEDS.get(node['state'], _GREY)}")
 
 
 def _boxed(row: Text) -> Text:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from picloud.highstate import Highstate
 
@@ -138,7 +139,7 @@ def _by_highstate(last: Highstate, notes: tuple[str, ...], now: float) -> Verdic
         return Verdict(State.DRIFTED, f"the highstate {when} did not run: {last.error}", notes)
     if last.failed or last.followers:
         names = _names(line.id for line in last.failed)
-        waited = f"; {last.followers} more were not run" if last.followers else ""
+        waited = f"; not run because of them: {last.followers}" if last.followers else ""
         count = f"{len(last.failed)} of {last.states} states failed {when}"
         return Verdict(State.DRIFTED, f"{count}: {names}{waited}", notes)
     if last.would:
@@ -201,6 +202,31 @@ def counts(states: Iterable[State | str]) -> dict[str, int]:
     return {str(state): found.get(str(state), 0) for state in State}
 
 
+def remarks(row: Mapping[str, Any]) -> list[str]:
+    """
+    Return what is worth a look beside a node's state, in words.
+
+    row
+        One node as plain data, as :func:`picloud.watch.row` makes it.
+    """
+    found = list(row.get("differs") or ())
+    if reasons := row.get("reboot_needed"):
+        found.append(f"needs a reboot ({', '.join(reasons)})")
+    return found + list(row.get("notes") or ())
+
+
+def concerns(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """
+    Return the nodes that are not converged or need a look, worst first.
+
+    rows
+        Nodes as plain data, as :func:`picloud.watch.row` makes them.
+    """
+    order = [State.DRIFTED, State.SILENT, State.REJOINING, State.UNKNOWN, State.CONVERGED]
+    listed = [row for row in rows if row["state"] != State.CONVERGED or remarks(row)]
+    return sorted(listed, key=lambda row: order.index(row["state"]))
+
+
 def span(seconds: float) -> str:
     """
     A time span in one short word.
@@ -229,7 +255,7 @@ def ago(at: float | None, now: float) -> str:
 
 
 def _names(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, and how many more there are."""
+    """The first few names, each once, and how many more there are."""
     listed = list(dict.fromkeys(names))
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more

@@ -15,13 +15,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from picloud import drawing
+from picloud import drawing, status
 from picloud.status import State, ago
 
 Data = Mapping[str, Any]
 
 #: More racks than this are drawn as one line each.
 PICTURES = 8
+
+#: Columns that a picture of the widest common rack takes; a narrower terminal gets lines, too.
+PICTURE_WIDTH = 80
+
+#: How many faults, names and kinds of concern a status page lists.
+FAULTS, NAMES, CONCERNS = 5, 8, 12
 
 #: Width of a page when nobody looks at it: no line is ever folded in a pipe.
 ENDLESS = 100_000
@@ -49,7 +55,7 @@ def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int
     >>> render({"show": "message", "message": "All is well."})
     'All is well.'
     """
-    page = _PAGES[data["show"]](_clean(data))
+    page = _PAGES[data["show"]](_clean(data), width or ENDLESS)
     console = Console(
         file=io.StringIO(),
         force_terminal=colour,
@@ -77,19 +83,19 @@ def _clean(data: Any) -> Any:
     return data
 
 
-def _message(data: Data) -> RenderableType:
+def _message(data: Data, width: int) -> RenderableType:
     """One plain message."""
     return Text(data["message"])
 
 
-def _faults(data: Data) -> RenderableType:
+def _faults(data: Data, width: int) -> RenderableType:
     """The faults of a description, one line each, and what to do."""
     lines = [Text(line) for line in data["faults"]]
     lines.append(Text(data["summary"], style="bold"))
     return Group(*lines)
 
 
-def _nodes(data: Data) -> RenderableType:
+def _nodes(data: Data, width: int) -> RenderableType:
     """The table of nodes."""
     nodes = data["nodes"]
     if not nodes:
@@ -108,7 +114,7 @@ def _nodes(data: Data) -> RenderableType:
             node["key"] + ("!" if node.get("denied") else ""),
             {True: "up", False: "down", None: "?"}[node.get("connected")],
             Text(ago(last["at"], data["now"]) if last else "-"),
-            Text("; ".join([f"{node['state']}: {node['reason']}", *drawing.remarks(node)])),
+            Text("; ".join([f"{node['state']}: {node['reason']}", *status.remarks(node)])),
         )
     legend = drawing.legend(data["counts"])
     return Group(table, Text(), legend, *_notices(data))
@@ -121,7 +127,7 @@ def _both(declared: str | None, seen: str | None) -> str:
     return declared or seen or "-"
 
 
-def _node(data: Data) -> RenderableType:
+def _node(data: Data, width: int) -> RenderableType:
     """Everything about one node."""
     node = data["node"]
     head = Text().append_text(drawing.led(node["state"]))
@@ -155,7 +161,7 @@ def _node(data: Data) -> RenderableType:
         facts,
         Text(),
         table,
-        *[Text(f"  {remark}") for remark in drawing.remarks(node)],
+        *[Text(f"  {remark}") for remark in status.remarks(node)],
         *_states(node.get("highstate"), data["now"]),
         *_notices(data),
     )
@@ -178,15 +184,15 @@ def _states(last: Data | None, now: float) -> list[RenderableType]:
             line.append(f"  {state['function']} in {state['sls']}: {state['comment']}")
             lines.append(line)
     if last["not_run"]:
-        lines.append(Text(f"  {last['not_run']} more were not run because of these"))
+        lines.append(Text(f"  not run because of these: {last['not_run']}"))
     return lines
 
 
-def _racks(data: Data) -> RenderableType:
+def _racks(data: Data, width: int) -> RenderableType:
     """One rack, or all of them."""
     racks = data["racks"]
     parts: list[RenderableType] = []
-    if len(racks) <= PICTURES:
+    if len(racks) <= PICTURES and width >= PICTURE_WIDTH:
         for name, rack in racks.items():
             parts += [Text()] if parts else []
             parts.append(drawing.rack(name, rack))
@@ -198,20 +204,41 @@ def _racks(data: Data) -> RenderableType:
     return Group(*parts, *_notices(data))
 
 
-def _status(data: Data) -> RenderableType:
+def _status(data: Data, width: int) -> RenderableType:
     """The whole cloud on one page."""
+    description, master, keys, now = data["description"], data["master"], data["keys"], data["now"]
+    total = sum(data["counts"].values())
+    offered = (master["modules"] or "")[:12]
     facts = Table.grid(padding=(0, 3))
-    for name, value in data["facts"].items():
-        facts.add_row(Text(name, style="dim"), Text(str(value)))
-    lines: list[RenderableType] = [facts, Text(), drawing.legend(data["counts"])]
-    if data["faults"]:
-        lines += [Text(), Text(data["faults_since"], style="bold")]
-        lines += [Text(f"  {line}") for line in data["faults"]]
-    if data["concerns"]:
-        lines += drawing.concerns(data["concerns"].values())
-        if data["more"]:
-            lines.append(Text(f"  and {data['more']} more: salt-run picloud.nodes"))
+    for name, value in (
+        ("description", f"{description['folder']}, {total} nodes in {description['racks']} racks"),
+        ("in force", f"compiled {ago(description['compiled_at'], now)}"),
+        ("master", f"{master['id']}, Salt {master['salt']}, modules {offered or 'not known'}"),
+        ("keys", ", ".join(f"{count} {name}" for name, count in keys.items())),
+        ("connected", f"{data['connected']} of {total}"),
+        ("old modules", _listed(data["old_modules"])),
+        ("need a reboot", _listed(data["reboot_needed"])),
+        ("not declared", _listed(data["strangers"])),
+    ):
+        if value:
+            facts.add_row(Text(name, style="dim"), Text(value))
+    lines: list[RenderableType] = []
+    if faults := description["faults"]:
+        since = ago(description["broken_at"], now)
+        lines.append(Text(f"The description is broken, tried {since}:", style="bold"))
+        lines += [Text(f"  {line}") for line in faults[:FAULTS]]
+        if len(faults) > FAULTS:
+            lines.append(Text(f"  and {len(faults) - FAULTS} more: salt-run picloud.validate"))
+        lines += [Text("  The last good one stays in force; highstates stop until then."), Text()]
+    lines += [facts, Text(), drawing.legend(data["counts"])]
+    lines += drawing.concerns(data["concerns"].values(), CONCERNS)
     return Group(*lines, *_notices(data))
+
+
+def _listed(names: list[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return ", ".join(names[:NAMES]) + more
 
 
 def _notices(data: Data) -> list[Text]:

@@ -15,6 +15,9 @@ from picloud import status
 from picloud.cloud import Cloud, Node, Rack
 from picloud.suggest import remedy
 
+#: What a node's modules are called that are not those the master offers.
+OLD = "older than on the master"
+
 # Interfaces of a node that say nothing of its place in the cloud.
 _INNER = ("lo", "docker", "br-", "veth", "vx-", "ov-")
 
@@ -160,7 +163,7 @@ def _modules(told: object, offered: str | None) -> str | None:
     """Whether a node has the modules that the master offers, in words."""
     if not told or not offered:
         return None
-    return "as on the master" if told == offered else "older than on the master"
+    return "as on the master" if told == offered else OLD
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

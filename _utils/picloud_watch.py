@@ -1,0 +1,176 @@
+"""
+One look at the cloud for the ``picloud`` runner: the description in force and what is seen of it.
+"""
+
+import time
+
+import picloud_jobs
+import picloud_salt
+import salt.version
+from picloud import status, watch
+
+
+class NoAnswerError(Exception):
+    """A question that cannot be answered, with the message for whoever asked."""
+
+
+def refuse(name, known, what):
+    """
+    Raise :class:`NoAnswerError` for a name that is not known, with the one probably meant.
+
+    name, known
+        The name asked for, and those there are.
+    what
+        What they name, in the singular.
+    """
+    raise NoAnswerError(watch.find(str(name), known, what))
+
+
+class Watch:
+    """
+    One look at the cloud. The description is read at once, the rest for the nodes asked for.
+
+    opts
+        The master's options.
+    ping
+        Ask the accepted nodes whether they are there, rather than to trust their connections.
+    """
+
+    def __init__(self, opts, ping=False):
+        self.opts = opts
+        self.ping = ping
+        self.now = time.time()
+        self.notices = []
+        self.store = picloud_salt.store(opts)
+        self.cloud, self.faults = self.store.cloud()
+        self.state = self.store.state()
+        if self.cloud is None:
+            raise NoAnswerError(
+                "\n".join(map(str, self.faults))
+                + "\nThere is no description in force, because there never was one without faults."
+            )
+        if self.state["storage"]:
+            self.notices.append(self.state["storage"])
+        if not any("picloud" in entry for entry in opts.get("ext_pillar") or ()):
+            self.notices.append(
+                "This master has no ext_pillar picloud, so no node gets a pillar from it;"
+                " see master/master.d/picloud.conf."
+            )
+        self.keys = picloud_jobs.keys(opts)
+
+    def node(self, name):
+        """
+        Return a declared node.
+
+        name
+            Its id; :class:`NoAnswerError` when there is none.
+        """
+        found = self.cloud.node(name)
+        return found if found is not None else refuse(name, self.cloud.nodes, "node")
+
+    def rack(self, name):
+        """
+        Return a declared rack.
+
+        name
+            Its name; :class:`NoAnswerError` when there is none.
+        """
+        found = self.cloud.racks.get(str(name))
+        return found if found is not None else refuse(name, self.cloud.racks, "rack")
+
+    def rows(self, nodes):
+        """
+        Return what is known of some nodes, by id, in their order.
+
+        nodes
+            The nodes as declared.
+        """
+        nodes = list(nodes)
+        accepted = {node.id for node in nodes if node.id in self.keys.accepted}
+        told = picloud_jobs.grains(self.opts, [node.id for node in nodes])
+        if self.ping:
+            there = picloud_jobs.answering(self.opts, accepted)
+        else:
+            there = picloud_jobs.connected(self.opts, told)
+        records, notices = picloud_jobs.highstates(self.opts, accepted)
+        self.notices += notices
+        if there is None:
+            self.notices.append(
+                "The master caches no grains (minion_data_cache: false): whether a node is"
+                " connected is only known with ping=true."
+            )
+        modules = self.modules()
+        return {
+            node.id: watch.row(node, self._seen(node.id, told, there, records), modules, self.now)
+            for node in nodes
+        }
+
+    def _seen(self, name, told, there, records):
+        """What the master knows of one node."""
+        grains, heard = told.get(name, ({}, None))
+        record = records.get(name, picloud_jobs.Record())
+        awaited = record.awaited_at
+        evidence = status.Evidence(
+            key=self.keys.of(name),
+            denied=name in self.keys.denied,
+            connected=None if there is None else name in there,
+            last=record.last,
+            awaited=None if awaited is None else self.now - awaited,
+            seen_at=max(filter(None, (heard, record.last and record.last.at)), default=None),
+            changed_at=self.state["compiled_at"],
+        )
+        return watch.Seen(evidence, grains)
+
+    def modules(self):
+        """Return the digest of the modules that the master offers its nodes."""
+        return None
+
+    def status(self):
+        """Return the whole cloud on one page, as data."""
+        rows = self.rows(self.cloud.nodes.values())
+        strangers = watch.strangers(self.cloud, set().union(*self.keys))
+        return {
+            "show": "status",
+            "description": {
+                "folder": str(picloud_salt.description(self.opts)),
+                "nodes": len(self.cloud.nodes),
+                "racks": len(self.cloud.racks),
+                "compiled_at": self.state["compiled_at"],
+                "faults": [str(fault) for fault in self.faults],
+                "broken_at": self.state["broken_since"] or None,
+            },
+            "master": {
+                "id": self.opts["id"],
+                "salt": salt.version.__version__,
+                "modules": self.modules(),
+            },
+            "keys": {name: len(ids) for name, ids in self.keys._asdict().items()},
+            "strangers": strangers,
+            "connected": sum(bool(row["connected"]) for row in rows.values()),
+            "reboot_needed": [name for name, row in rows.items() if row["reboot_needed"]],
+            "old_modules": [name for name, row in rows.items() if row["modules"] == watch.OLD],
+            "counts": status.counts(row["state"] for row in rows.values()),
+            "concerns": {row["id"]: _short(row) for row in status.concerns(rows.values())},
+        }
+
+    def answer(self, data):
+        """
+        Return a page's data with the time and the notices that belong to it.
+
+        data
+            The page's own data.
+        """
+        notices = list(self.notices)
+        if self.faults and data["show"] != "status":
+            count = f"{len(self.faults)} fault" + ("s" if len(self.faults) > 1 else "")
+            notices.append(
+                f"The description has {count}; what is shown is the last good one."
+                " See them with: salt-run picloud.validate"
+            )
+        return {**data, "now": self.now, "notices": notices}
+
+
+def _short(row):
+    """What a page about the whole cloud needs of one node."""
+    names = ("id", "state", "reason", "slot", "notes", "differs", "reboot_needed")
+    return {name: row[name] for name in names}
