@@ -142,12 +142,14 @@ def plan(admins, *, record=RECORD, sudoers=SUDOERS, shadow=SHADOW, keys=KEYS):
     }
 
 
-def add(name, record=RECORD):
+def add(name, comment="", record=RECORD):
     """
     Make an account with a home, a shell and no password, and note it as ours.
 
     name
         The account. Its user number is kept in the record.
+    comment
+        The full name, for the user database.
     record
         Our record.
 
@@ -157,18 +159,8 @@ def add(name, record=RECORD):
 
         salt pi3 piadmin.add jane
     """
-    _run(
-        [
-            "useradd",
-            "--create-home",
-            "--user-group",
-            "--shell",
-            "/bin/bash",
-            "--password",
-            "*",
-            name,
-        ]
-    )
+    options = ["--create-home", "--user-group", "--shell", "/bin/bash", "--password", "*"]
+    _run(["useradd", *options, "--comment", comment, name])
     ours = {**_record(record), name: _account(name).pw_uid}
     _note(ours, record)
 

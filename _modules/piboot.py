@@ -79,11 +79,11 @@ def check_overclock(options, limits, model="this board"):
         )
 
 
-def _read(path, missing=None):
+def _read(path, missing=None, folder_needed=True):
     try:
         return Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError as err:
-        if missing is not None and Path(path).parent.is_dir():
+        if missing is not None and (Path(path).parent.is_dir() or not folder_needed):
             return missing
         raise CommandExecutionError(
             f"Cannot find {path}: is boot.directory the mounted boot partition?"
@@ -168,7 +168,7 @@ def config_text(options, path="/boot/firmware/config.txt"):
 
         salt pi3 piboot.config_text '{gpu_mem: 16}'
     """
-    old = _read(path, "")
+    old = _read(path, "", folder_needed=bool(options))
     others, block = _split(old)
     if not options:
         return [old, old if block is None else "".join(others)]
@@ -232,8 +232,9 @@ def cmdline_plan(add, drop=(), path="/boot/firmware/cmdline.txt", record=RECORD)
             raise SaltInvocationError(
                 f"cmdline.txt: {word!r} is not one word; list words one by one"
             )
-    old = _read(path)
     noted = _record(record)
+    nothing = not (add or drop or noted["added"] or noted["removed"])
+    old = _read(path, "" if nothing else None, folder_needed=False)
     words = old.split()
     foreign = [word for word in words if word not in noted["added"]]
     foreign += [word for word in noted["removed"] if word not in words]

@@ -19,6 +19,11 @@ SSH = "/etc/ssh"
 RECORD = "/etc/picloud/hostkeys.json"
 BAKED = "/etc/picloud/image-hostkeys"
 MACHINE_ID = "/etc/machine-id"
+STATUS = "/var/lib/dpkg/status"
+UNITS = ("etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
+# Sessions outlive ssh.service in its control group, so processes there prove nothing for it.
+PID_FILES = {"ssh.service": ("run/sshd.pid", "sshd")}
+IN_CONTAINER = ("run/systemd/container", ".dockerenv", "run/.containerenv")
 
 
 def __virtual__():
@@ -229,6 +234,80 @@ def new_host_keys(ssh=SSH):
         raise CommandExecutionError(f"Cannot make host keys in {ssh}: {err}") from err
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def missing_packages(names, status=STATUS):
+    """
+    Return those of the packages that dpkg does not have installed; no process is started.
+
+    names
+        A list of Debian package names.
+    status
+        dpkg's status file.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi3 pihost.missing_packages '[sudo, tree]'
+    """
+    try:
+        blocks = Path(status).read_text(encoding="utf-8", errors="replace").split("\n\n")
+    except OSError as err:
+        raise CommandExecutionError(f"Cannot read {status}: {err}") from err
+    there = {
+        block.split("\n", 1)[0].removeprefix("Package: ")
+        for block in blocks
+        if "\nStatus: install ok installed\n" in block or "\nStatus: hold ok installed\n" in block
+    }
+    return [name for name in names if name not in there]
+
+
+def is_surely_up(unit, root="/"):
+    """
+    Say whether files alone show that a systemd unit is enabled and up, or enabled and kept down by
+    ``ConditionVirtualization=!container`` in a container. False means: ask systemd.
+
+    unit
+        The unit's name with its suffix.
+    root
+        The folder that the system's files are under.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi3 pihost.is_surely_up ssh.service
+    """
+    root = Path(root)
+    if not any((root / "etc/systemd/system").glob(f"*.wants/{unit}")):
+        return False
+    try:
+        if any((root / name).exists() for name in IN_CONTAINER):
+            files = (root / folder / unit for folder in UNITS)
+            text = next(path for path in files if path.is_file()).read_text(encoding="utf-8")
+            if "\nConditionVirtualization=!container" in text:
+                return True
+        if unit in PID_FILES:
+            pid_file, program = PID_FILES[unit]
+            pid = (root / pid_file).read_text(encoding="ascii").strip()
+            return (root / "proc" / pid / "comm").read_text(encoding="ascii").strip() == program
+        return _has_processes(unit, root)
+    except (OSError, StopIteration, ValueError):
+        return False
+
+
+def _has_processes(unit, root):
+    for line in (root / "proc/1/cgroup").read_text(encoding="ascii").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in {"", "name=systemd"}:
+            continue
+        group = f"{path.removesuffix('/init.scope')}/system.slice/{unit}/cgroup.procs"
+        for mount in ("sys/fs/cgroup/systemd", "sys/fs/cgroup"):
+            procs = root / f"{mount}/{group}"
+            if procs.is_file() and procs.read_text(encoding="ascii").strip():
+                return True
+    return False
 
 
 def services(names):

@@ -46,7 +46,7 @@ def managed(name, admins):
         for who in plan["lock"]:
             __salt__["piadmin.lock"](who)
         for who in plan["add"]:
-            __salt__["piadmin.add"](who)
+            __salt__["piadmin.add"](who, admins[who].get("comment", ""))
         for who in plan["unlock"]:
             __salt__["piadmin.unlock"](who)
         for who in plan["keys"]:

@@ -130,10 +130,9 @@ def _full(what):
 
 
 def _diff(old, new):
-    if "contents" in old and "contents" in new and old["contents"] != new["contents"]:
-        lines = difflib.unified_diff(
-            old["contents"].splitlines(), new["contents"].splitlines(), lineterm="", n=1
-        )
+    before, after = old.get("contents", ""), new.get("contents", "")
+    if before != after and "link" not in old and "link" not in new:
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
         return {"diff": "\n".join(list(lines)[2:])}
     return {"old": _say(old), "new": _say(new)}
 

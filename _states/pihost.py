@@ -109,6 +109,36 @@ def own_host_keys(
     return ret
 
 
+def packages(name, pkgs):
+    """
+    Ensure that Debian packages are installed, any version. If all are, dpkg's status file is all
+    that is read; if not, Salt's own ``pkg.installed`` does the work.
+
+    name
+        Any text.
+    pkgs
+        Package names.
+
+    .. code-block:: yaml
+
+        base-packages:
+          pihost.packages:
+            - pkgs: [sudo, logrotate]
+    """
+    try:
+        missing = __salt__["pihost.missing_packages"](pkgs)
+    except CommandExecutionError as err:
+        return {"name": name, "result": False, "changes": {}, "comment": str(err)}
+    if not missing:
+        return {
+            "name": name,
+            "result": True,
+            "changes": {},
+            "comment": f"{len(pkgs)} packages are installed.",
+        }
+    return __states__["pkg.installed"](name=name, pkgs=missing, install_recommends=False)
+
+
 def services_up(name, units):
     """
     Ensure that systemd units are enabled and up. A unit whose own conditions keep it down here
@@ -148,7 +178,8 @@ def services_up(name, units):
 def _to_do(units):
     """What is missing: unit -> in words."""
     changes = {}
-    for unit, seen in __salt__["pihost.services"](units).items():
+    asked = [unit for unit in units if not __salt__["pihost.is_surely_up"](unit)]
+    for unit, seen in (__salt__["pihost.services"](asked) if asked else {}).items():
         missing = [] if seen["enabled"] else ["enabled"]
         if not (seen["up"] or seen["held"]):
             missing.append("started")

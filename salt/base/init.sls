@@ -14,9 +14,8 @@ base-apt:
     - files: {{ map.apt | json }}
 
 base-packages:
-  pkg.installed:
+  pihost.packages:
     - pkgs: {{ map.packages | json }}
-    - install_recommends: false
     - require:
       - pifile: base-names
       - pifile: base-apt
@@ -27,7 +26,7 @@ base-timezone:
     - apply:
       - [test, -e, /etc/localtime]
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 base-locale:
   pifile.managed:
@@ -35,7 +34,7 @@ base-locale:
     - apply:
       - [locale-gen]
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 base-time:
   pifile.managed:
@@ -43,7 +42,7 @@ base-time:
     - apply:
       - [systemctl, try-restart, systemd-timesyncd.service]
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 base-host-keys:
   pihost.own_host_keys:
@@ -51,13 +50,13 @@ base-host-keys:
     - shared: {{ map.ssh.get("shared_host_keys", []) | json }}
     - apply: {{ map.reload_sshd | json }}
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 base-admins:
   piadmin.managed:
     - admins: {{ map.base.get("admins", {}) | json }}
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 # After the admins: nobody is left without a key when passwords stop to work.
 base-sshd:
@@ -82,10 +81,10 @@ base-logs:
     - apply:
       - [systemctl, restart, systemd-journald.service]
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
 
 base-services:
   pihost.services_up:
     - units: [ssh.service, systemd-timesyncd.service]
     - require:
-      - pkg: base-packages
+      - pihost: base-packages
