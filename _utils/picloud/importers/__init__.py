@@ -25,6 +25,12 @@ READERS: dict[str, Callable[[str, Log], Lab]] = {
     "rpiaas": rpiaas.read,
 }
 FORMATS = tuple(READERS)
+WORDS = {
+    "ansible": "an Ansible inventory",
+    "csv": "CSV with a header",
+    "netbox": "a NetBox device type",
+    "rpiaas": "JSON, as RPiaaS has it",
+}
 
 
 class Imported(NamedTuple):
@@ -82,6 +88,14 @@ def convert(text: str, source: str, format: str) -> Imported:
         )
     else:
         lab = _read(text, log, format)
+        if not lab.machines and not lab.sections and not log.faults:
+            log.fault(
+                1,
+                "",
+                "nothing",
+                f"has nothing in it that {WORDS[format]} would",
+                "name another file",
+            )
     settle(lab)
     body = description(lab, format)
     return Imported(body, tuple(sorted(log.faults)))
@@ -94,7 +108,7 @@ def _read(text: str, log: Log, form: str) -> Lab:
             1,
             "",
             "wrong-format",
-            f"does not look like {form} but like {looks}",
+            f"is not {WORDS[form]} but {WORDS[looks]}",
             f"import it with format={looks}",
         )
         return Lab(log)

@@ -15,7 +15,7 @@ from picloud.importers.inventory import (
     read_ini,
     read_yaml,
 )
-from picloud.importers.lab import Given, Lab, Log, Machine, count, show, slug
+from picloud.importers.lab import Given, Lab, Log, Machine, closest, count, show, slug
 from picloud.importers.places import Unreadable, parse_yaml
 
 #: What people call a variable -> what it holds.
@@ -54,6 +54,7 @@ def read(text: str, log: Log) -> Lab:
     """Read an inventory; every host becomes a machine, every fault goes to the log."""
     inventory = read_yaml(text, log) if is_yaml(text) else read_ini(text, log)
     lab = Lab(log)
+    racks = {name for name in inventory.groups if is_rack(name, inventory)}
     above = parents(inventory)
     _groups_exist(inventory, log)
     groups = {host: _groups_of(host, inventory, above) for host in inventory.hosts}
@@ -61,11 +62,9 @@ def read(text: str, log: Log) -> Lab:
         if host in ("localhost", "127.0.0.1", "::1"):
             log.note(f"{show(host)} is the machine Ansible runs on, no Pi: left out", line)
             continue
-        lab.machines.append(_machine(host, line, groups[host], inventory, log))
+        lab.machines.append(_machine(host, groups[host], inventory, racks, log))
     _variables(inventory, log)
     _master(lab, inventory, log)
-    if not lab.machines and not lab.master and not log.faults:
-        log.fault(1, "", "no-hosts", "names no hosts", "an inventory is [group] and hosts below it")
     return lab
 
 
@@ -128,8 +127,9 @@ def _winning(entry: tuple[int, str]) -> tuple[int, str]:
 
 
 def _machine(
-    host: str, line: int, groups: list[tuple[int, str]], inventory: Inventory, log: Log
+    host: str, groups: list[tuple[int, str]], inventory: Inventory, racks: set[str], log: Log
 ) -> Machine:
+    line = inventory.hosts[host]
     given: dict[str, tuple[Var, str]] = {}
     for _, name in groups:
         group = inventory.groups.get(name)
@@ -154,7 +154,7 @@ def _machine(
                 _role(machine, word.strip("'\""), var.line, path)
         elif key in ("rack", "site", "domain", "design"):
             setattr(machine, key, slug(var.text) if key != "domain" else var.text.lower())
-    _by_groups(machine, groups, inventory, log)
+    _by_groups(machine, groups, inventory, racks, log)
     return machine
 
 
@@ -179,29 +179,33 @@ def _role(machine: Machine, name: str, line: int, path: str) -> None:
 
 
 def _by_groups(
-    machine: Machine, groups: list[tuple[int, str]], inventory: Inventory, log: Log
+    machine: Machine,
+    groups: list[tuple[int, str]],
+    inventory: Inventory,
+    racks: set[str],
+    log: Log,
 ) -> None:
     """Groups that are racks say where the machine stands; the others are its roles."""
     said = bool(machine.rack)
-    racks = []
+    stands = []
     for _, name in reversed(groups):
         group = inventory.groups.get(name)
         if not group or name in EMPTY or name.lower() in MASTERS:
             continue
-        if is_rack(name, inventory):
-            racks.append(name)
+        if name in racks:
+            stands.append(name)
         else:
             _role(machine, name, group.line, name)
-    if len(racks) > 1 and not said:
+    if len(stands) > 1 and not said:
         log.fault(
             machine.name.line,
             machine.name.path,
             "two-racks",
-            f"is in racks {' and '.join(sorted(racks))}",
-            f"take it out of one; it is printed in {racks[0]}",
+            f"is in racks {' and '.join(sorted(stands))}",
+            f"take it out of one; it is printed in {stands[0]}",
         )
-    if racks and not said:
-        machine.rack = racks[0]
+    if stands and not said:
+        machine.rack = stands[0]
 
 
 def is_rack(name: str, inventory: Inventory) -> bool:
@@ -231,15 +235,13 @@ def _variables(inventory: Inventory, log: Log) -> None:
         if CONNECTION.match(key):
             log.note(f"left out: it tells Ansible how to connect{more}", var.line, path)
             continue
-        near = suggest.closest(key, NAMES)
+        near = closest(key, NAMES)
         log.fault(
             var.line,
             path,
             "unknown-variable",
             f"has no place in a description, so it is left out{more}",
-            f'did you mean "{near}"?'
-            if near
-            else "put it where the part that needs it has it, or leave it out",
+            f'did you mean "{near}"?' if near else "take it out of the source, or live without it",
         )
 
 

@@ -8,8 +8,7 @@ import csv
 import io
 import re
 
-from picloud import suggest
-from picloud.importers.lab import Given, Lab, Log, Machine, count, show, slug
+from picloud.importers.lab import Given, Lab, Log, Machine, closest, count, show, slug
 
 DELIMITERS = ",;\t|"
 #: What columns are called, without case, spaces and punctuation -> what they hold.
@@ -110,7 +109,7 @@ def _columns(
         where = f"column {show(title) if title else place + 1}"
         if found and found not in columns.values():
             columns[place] = found
-        elif found:
+        elif found and filled:
             first = next(heading[at] for at, known in columns.items() if known == found)
             log.fault(
                 line,
@@ -119,7 +118,7 @@ def _columns(
                 f"holds the {found}, as does column {show(first)}",
                 f"keep one of them; this one is left out ({count(filled, 'value')})",
             )
-        elif filled:
+        elif filled and not found:
             log.fault(
                 line,
                 where,
@@ -141,7 +140,7 @@ def _columns(
 
 
 def _column_remedy(title: str) -> str:
-    near = suggest.closest(re.sub(r"[^a-z0-9]", "", title.lower()), NAMES)
+    near = closest(re.sub(r"[^a-z0-9]", "", title.lower()), NAMES)
     return f'did you mean "{near}"?' if near else "leave the column out"
 
 

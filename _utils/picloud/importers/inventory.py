@@ -212,12 +212,13 @@ def read_yaml(text: str, log: Log) -> Inventory:
         log.fault(error.line, "", "bad-yaml", error.problem, "correct it: nothing was imported")
         return inventory
     for document in documents:
-        if "plugin" in document.fields:
+        asked = next((key for key in ("plugin", "_meta") if key in document.fields), None)
+        if asked:
             log.fault(
-                document.get("plugin").line,
-                "plugin",
+                document.get(asked).line,
+                asked,
                 "not-static",
-                "asks a plugin for the hosts instead of naming them",
+                "is not an inventory as people write it, but what finds one or was found",
                 "import what it finds: ansible-inventory -i <this file> --list --yaml",
             )
             continue

@@ -4,7 +4,9 @@ What every source is turned into before it is printed: machines, and what was se
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from picloud.faults import Fault
@@ -47,10 +49,22 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """
+    Return the name that a word is a slip of the pen for, or None. Stricter than what the
+    description does for its own keys: here most unknown names are no slips.
+
+    >>> closest("modell", ["model", "tower"]), closest("owner", ["model", "tower"])
+    ('model', None)
+    """
+    found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.82)
+    return found[0] if found else None
+
+
 @dataclass
 class Log:
     """
-    What was seen in one source.
+    What was seen in one source; the same thing is kept once.
 
     faults
         What cannot be taken over as it is: each needs an answer.
@@ -59,21 +73,18 @@ class Log:
     """
 
     source: str
-    faults: list[Fault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    faults: dict[Fault, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
 
     def fault(self, line: int, path: str, rule: str, problem: str, remedy: str) -> None:
         """Add a fault at a line of the source."""
-        found = Fault(self.source, line, path, rule, problem, remedy)
-        if found not in self.faults:
-            self.faults.append(found)
+        self.faults[Fault(self.source, line, path, rule, problem, remedy)] = None
 
     def note(self, text: str, line: int = 0, path: str = "") -> None:
         """Add a note, with its place when it has one."""
         where = f"{self.source}:{line}: " if line else ""
         entry = f"{where}{path}: {text}" if path else f"{where}{text}"
-        if entry not in self.notes:
-            self.notes.append(entry)
+        self.notes[entry] = None
 
 
 @dataclass(frozen=True)

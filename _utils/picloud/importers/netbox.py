@@ -108,7 +108,7 @@ def _device_type(item: Item, lab: Lab) -> None:
     if models.find(item.get("model").text) or len(wired) < SWITCH_PORTS:
         _board(item, name, wired, other, lab)
     else:
-        _switch(item, name, wired, lab)
+        _switch(item, name, wired, other, lab)
 
 
 def _ports(item: Item, name: str, log: Log) -> tuple[list[int], list[str]]:
@@ -139,22 +139,17 @@ def _ports(item: Item, name: str, log: Log) -> tuple[list[int], list[str]]:
                 "has no type, so it is not counted",
                 "write its type, such as 1000base-t",
             )
-        else:
+        elif _NOT_WIRED.match(kind):
             other.append(kind)
-            if not _elsewhere(kind):
-                log.fault(
-                    port.get("type").line,
-                    f"{path}.type",
-                    "unknown-type",
-                    f"{show(kind)} is not an interface type we know, so it is not counted",
-                    suggest.remedy(kind, COPPER, "wired types"),
-                )
+        else:
+            log.fault(
+                port.get("type").line,
+                f"{path}.type",
+                "unknown-type",
+                f"{show(kind)} is not an interface type we know, so it is not counted",
+                suggest.remedy(kind, COPPER, "wired types"),
+            )
     return wired, other
-
-
-def _elsewhere(kind: str) -> bool:
-    """Tell whether an interface type is one that no board is plugged into."""
-    return bool(_NOT_WIRED.match(kind))
 
 
 def _key(item: Item) -> str:
@@ -184,13 +179,11 @@ def _add(lab: Lab, section: str, item: Item, fields: dict[str, str]) -> None:
     rows[key] = fields
 
 
-def _switch(item: Item, name: str, wired: list[int], lab: Lab) -> None:
+def _switch(item: Item, name: str, wired: list[int], other: list[str], lab: Lab) -> None:
     log = lab.log
-    ports = item.get("interfaces").items
-    uplinks = len(ports) - len(wired)
-    if uplinks:
+    if other:
         log.note(
-            f"{count(uplinks, 'port')} that no board can be plugged into (SFP, management) not "
+            f"{count(len(other), 'port')} that no board can be plugged into (SFP, management) not "
             "counted",
             item.get("interfaces").line,
             f"{name}.interfaces",
@@ -281,7 +274,7 @@ def _board(item: Item, name: str, wired: list[int], other: list[str], lab: Lab) 
         name,
         "no-figures",
         f"NetBox does not hold what a board needs: {', '.join(unknown)}",
-        f"fill in each {MISSING} from the maker's data sheet{_meant(model.text)}",
+        f"fill in each {show(MISSING)} from the maker's data sheet{_meant(model.text)}",
     )
     hole = scalar(MISSING)
     fields = {

@@ -114,7 +114,7 @@ def _site(lab: Lab, named: Named, name: str, members: dict[str, list[Machine]]) 
     router = gateway if gateway_known and gateway else subnet.network_address + 1
     master = lab.master or f"head.{named.domain}"
     if not alone and not lab.master:
-        master = f"head-{name}.{named.domain}"[-253:]
+        master = f"head-{name}.{named.domain}"
     if "." not in master:
         master = f"{master}.{named.domain}"
     is_node = any(f"{m.id}.{named.domain}" == master for m in lab.machines)

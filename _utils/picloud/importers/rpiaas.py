@@ -114,7 +114,8 @@ def _cluster(cluster: Item, path: str, place: int, lab: Lab) -> None:
 def _empty_prefix(prefix: Item, path: str, lab: Lab, machines: list[Machine]) -> None:
     without = [machine.name.text for machine in machines if "address" not in machine.given]
     if without:
-        problem = f"is empty, so {count(len(without), 'node')} have no address: "
+        have = count(len(without), "node has", "nodes have")
+        problem = f"is empty, so {have} no address: "
         problem += ", ".join(without[:8]) + (" ..." if len(without) > 8 else "")
         remedy = "write the first three numbers of the cluster's addresses: 10.0.1"
     elif machines or not lab.master:

@@ -23,6 +23,10 @@ MISSING = "? fill in"
 
 _LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _HEX = re.compile(r"^[0-9a-f]+$")
+#: Words before a slot's number that name no tower: slot 3, U12, bay 4.
+_NO_TOWER = frozenset(
+    ["bay", "n", "no", "nr", "p", "place", "pos", "position", "s", "slot", "u", "unit"]
+)
 _SLOT = re.compile(r"^(?:(?P<tower>[A-Za-z][A-Za-z0-9 _]*?)?[\s/:#-]*)?0*(?P<position>\d{1,6})$")
 
 
@@ -36,6 +40,7 @@ def settle(lab: Lab) -> None:
                 if value:
                     machine.node[key] = value
         _address_family(machine)
+        _hubs(machine, lab.log)
         _model(machine, lab.log)
         machine.rack = slug(machine.rack) or "rack1"
     _names_are_unique(lab)
@@ -59,7 +64,7 @@ def _name(machine: Machine, log: Log) -> None:
             given.line,
             given.path,
             "bad-name",
-            f"{show(label)} is not a host name",
+            f"{show(given.text)} is not a host name",
             f"it is printed as {show(machine.id)}; use 1 to 63 of a-z, 0-9 and -",
         )
 
@@ -183,6 +188,21 @@ def _address_family(machine: Machine) -> None:
         machine.node.setdefault("ipv6", machine.node.pop("address"))
 
 
+def _hubs(machine: Machine, log: Log) -> None:
+    """A generated rack has no hubs: their numbers need a design that has them."""
+    for key in ("hub", "hub_port"):
+        if key in machine.node and not machine.design:
+            given = machine.given[key]
+            del machine.node[key]
+            log.fault(
+                given.line,
+                given.path,
+                "no-hubs",
+                f"{show(given.text)} has no place: the rack is of no design that has hubs",
+                "add a column design that names one, such as lego14; it is left out",
+            )
+
+
 def _model(machine: Machine, log: Log) -> None:
     given = machine.given.get("model")
     if not given:
@@ -216,8 +236,7 @@ def _names_are_unique(lab: Lab) -> None:
                 machine.name.line,
                 machine.name.path,
                 "doubled-name",
-                f"{show(machine.id)} is also the name of {other.name.path} "
-                f"in line {other.name.line}",
+                f"{show(machine.id)} is also the name of the machine in line {other.name.line}",
                 "every node of a cloud has its own: rename one, or leave one out",
             )
 
@@ -319,4 +338,5 @@ def _slot(machine: Machine, log: Log) -> str:
             f"write a position from 1 to {TALLEST}, or tower and position: left/1",
         )
         return ""
-    return f"{slug(found['tower'] or '') or TOWER}/{position}"
+    tower = slug(found["tower"] or "")
+    return f"{TOWER if tower in _NO_TOWER else tower or TOWER}/{position}"
