@@ -15,7 +15,7 @@ def repo():
 
 @pytest.fixture(scope="session")
 def salt_factories_config(tmp_path_factory):
-    """Keep everything the daemons write under pytest's own folder (salt-factories' default is /tmp)."""
+    """Keep what the daemons write under pytest's own folder (salt-factories' default is /tmp)."""
     return {
         "code_dir": str(REPO),
         "root_dir": str(tmp_path_factory.mktemp("daemons")),

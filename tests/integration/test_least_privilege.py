@@ -1,4 +1,4 @@
-"""A node gets its own pillar and the files of salt/, and nothing else, also when it asks with forged requests."""
+"""A node gets its own pillar and the files of salt/, and nothing else, forged requests or not."""
 
 import asyncio
 from unittest.mock import patch
