@@ -123,7 +123,7 @@ class Watch:
 
     def modules(self):
         """Return the digest of the modules that the master offers its nodes."""
-        return None
+        return picloud_salt.modules_digest()
 
     def status(self):
         """Return the whole cloud on one page, as data."""
