@@ -18,6 +18,8 @@ but the rack's key, so views of racks whose ``key`` did not change need not be m
     for rack in cloud.racks.values():
         if rack.key not in stored:
             store(rack.key, {node.id: cloud.view(node.id) for node in rack.nodes.values()})
+
+Keys of a cache that the last build did not ask for can be thrown away.
 """
 
 from __future__ import annotations
@@ -25,93 +27,75 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
-from picloud import merge, schema, view
+from picloud import schema
+from picloud.checks import common as common_checks
+from picloud.checks import rack as rack_checks
+from picloud.checks import whole
+from picloud.checks.context import Known, layer
+from picloud.checks.types import fit
 from picloud.faults import DescriptionError, Problem
-from picloud.load import Cache, Source
+from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
+from picloud.records import Node, Rack
+from picloud.seating import pack, seat
+from picloud.sections import together
+from picloud.view import node_view
 
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node with all that its rack and its design say about it."""
-
-    id: str
-    fqdn: str
-    rack: str
-    slot: str
-    tower: str
-    position: int
-    site: str
-    model: str
-    ram_mb: int
-    image: str
-    roles: tuple[str, ...]
-    parts: tuple[str, ...]
-    address: str | None
-    ipv6: str | None
-    mac: str | None
-    serial: str | None
-    port: int | None
-    hub: int | None
-    hub_port: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rack:
-    """A rack; ``nodes`` by slot in the order of the design, ``towers`` with their heights."""
-
-    name: str
-    site: str
-    design: str
-    towers: Mapping[str, int]
-    nodes: Mapping[str, Node]
-    key: str
+__all__ = ["Cloud", "Node", "Rack", "build"]
 
 
 class Cloud:
     """
     A whole cloud. Made by ``build``; never changed.
 
-    common
-        Everything but racks, as validated.
     racks
         Racks by name.
-    nodes
-        Nodes by id.
-    by_serial, by_mac
-        Ids of nodes by what is declared of their boards.
-    by_port
-        Ids of nodes by rack and switch port.
     """
 
-    def __init__(
-        self, common: schema.Common, racks: Mapping[str, Rack], raw: Mapping[str, Any]
-    ) -> None:
-        self.common = common
+    def __init__(self, known: Known, racks: Mapping[str, Rack]) -> None:
+        self._known = known
         self.racks = racks
-        self._raw = raw
+
+    @property
+    def common(self) -> schema.Common:
+        """Everything but racks, as validated."""
+        return self._known.common
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
+        """Nodes by id."""
         return {node.id: node for rack in self.racks.values() for node in rack.nodes.values()}
 
     @cached_property
     def by_serial(self) -> Mapping[str, str]:
-        return {node.serial: node.id for node in self.nodes.values() if node.serial}
+        """Ids of nodes by the serial that is declared for them."""
+        return self._by("serial")
 
     @cached_property
     def by_mac(self) -> Mapping[str, str]:
-        return {node.mac: node.id for node in self.nodes.values() if node.mac}
+        """Ids of nodes by the MAC address that is declared for them, in lower case."""
+        return self._by("mac")
 
     @cached_property
     def by_port(self) -> Mapping[tuple[str, int], str]:
-        return {(node.rack, node.port): node.id for node in self.nodes.values() if node.port}
+        """Ids of nodes by rack and switch port."""
+        return {
+            (rack.name, port): node
+            for rack in self.racks.values()
+            for port, node in zip(rack.column("port"), rack.column("id"), strict=True)
+            if port is not None
+        }
+
+    def _by(self, field: str) -> Mapping[str, str]:
+        return {
+            value: node
+            for rack in self.racks.values()
+            for value, node in zip(rack.column(field), rack.column("id"), strict=True)
+            if value is not None
+        }
 
     def node(self, node_id: str) -> Node | None:
         """Return a node by id, or None."""
@@ -131,23 +115,23 @@ class Cloud:
         node = self.nodes.get(node_id)
         if node is None:
             return {}
-        return view.node_view(self.common, self.racks[node.rack], node, self.settings(node))
+        return node_view(self.common, self.racks[node.rack], node, self.settings(node))
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""
-        rack = self._raw["racks"][node.rack]
+        rack = self._known.declared("racks")[node.rack]
+        path = ("racks", node.rack)
         layers = (
-            self._raw["boards"][node.model],
-            self._raw["sites"][node.site],
-            rack,
-            rack["nodes"][node.slot],
+            self._known.layer("boards", node.model),
+            self._known.layer("sites", node.site),
+            layer(path, rack),
+            layer((*path, "nodes", node.slot), rack["nodes"][node.slot]),
         )
+        found = tuple(one for one in layers if one is not None)
         result = {}
         for part in node.parts:
-            data = self._raw.get(part) or {}
-            for layer in layers:
-                data = merge.deep(data, (layer.get("overrides") or {}).get(part) or {})
-            result[part] = schema.PART_MODELS[part].model_validate(data).model_dump(mode="json")
+            settings = self._known.settings(part, found)
+            result[part] = settings.model_dump(mode="json") if settings is not None else {}
         return result
 
 
@@ -166,66 +150,100 @@ def build(source: Source, cache: Cache | None = None) -> Cloud:
 
         cloud = build(read(Path("pillar/cloud")))
     """
-    problems = [problem for file in source.files for problem in file.problems]
-    raw: dict[str, Any] = {}
-    for file in source.files:
-        for section, entries in file.data.items():
-            raw.setdefault(section, {}).update(entries)
+    raw, problems = together(source)
+    if not source.files:
+        advice = "write cloud.sls, or copy examples/pi2-14"
+        raise DescriptionError(
+            place(source, [Problem((), "empty-cloud", "there are no .sls files", advice)])
+        )
+    complete = all(file.data for file in source.files)
+    common, found = _common(raw, complete)
+    known = Known(raw, common, complete)
+    problems += found
+    problems += common_checks.check(known)
+    racks, found = _racks(known, None if problems else cache)
+    problems += found
+    sound = complete and not problems
+    problems += whole.check(known, racks, sound)
     if problems:
-        raise DescriptionError(place(source, problems))
-    try:
-        whole = schema.Description.model_validate(raw)
-    except ValidationError as error:
-        problems = [
-            Problem(tuple(one["loc"]), "schema", one["msg"], "correct it") for one in error.errors()
-        ]
-        raise DescriptionError(place(source, problems)) from error
-    racks = {}
-    for name, rack in whole.racks.items():
-        key = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest() + name
-        racks[name] = _rack(whole, name, rack, key)
-    return Cloud(whole, racks, raw)
+        raise DescriptionError(place(source, _settle(problems)))
+    return Cloud(known, racks)
 
 
-def _rack(common: schema.Common, name: str, rack: schema.Rack, key: str) -> Rack:
-    towers = common.designs[rack.design].towers
-    slots = [f"{tower}/{n}" for tower, height in towers.items() for n in range(1, height + 1)]
-    nodes = {}
-    for number, slot in enumerate(slots, 1):
-        if slot in rack.nodes:
-            nodes[slot] = _node(common, name, rack, slot, number)
-    return Rack(name, rack.site, rack.design, towers, nodes, key)
+def _common(
+    raw: Mapping[str, dict[str, Any]], complete: bool
+) -> tuple[schema.Common, list[Problem]]:
+    """Validate everything but racks; entries with faults are left out."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for section, model in schema.SINGLES.items():
+        if section in raw:
+            values[section], found = fit(model, raw[section], (section,))
+            problems += found
+        elif section == "cloud" and complete:
+            advice = "add cloud: with name and domain"
+            problems.append(Problem((), "missing-section", "there is no section cloud", advice))
+    for section in schema.TABLES:
+        if section != "racks" and section in raw:
+            table, found = _table(section, raw[section])
+            values[section] = table
+            problems += found
+    if values.get("cloud") is None:
+        values["cloud"] = schema.Named.model_construct(name="unknown", domain="unknown")
+    if values.get("network") is None:
+        values["network"] = schema.Network()
+    return schema.Common.model_construct(**values), problems
 
 
-def _node(common: schema.Common, name: str, rack: schema.Rack, slot: str, number: int) -> Node:
-    node = rack.nodes[slot]
-    design = common.designs[rack.design]
-    tower, _, position = slot.partition("/")
-    by_slot = design.wiring == "by-slot"
-    own = {*rack.roles, *node.roles}
-    roles = tuple(r for r, role in common.roles.items() if role.default or r in own)
-    parts = tuple(dict.fromkeys(p for r in roles for p in common.roles[r].parts))
-    model = node.model or rack.model or ""
-    on_hub = design.power == "hub"
-    hub = list(design.towers).index(tower) + 1
-    return Node(
-        id=node.id,
-        fqdn=f"{node.id}.{common.cloud.domain}",
-        rack=name,
-        slot=slot,
-        tower=tower,
-        position=int(position),
-        site=rack.site,
-        model=model,
-        ram_mb=node.ram_mb or min(common.boards[model].ram_mb),
-        image=node.image or rack.image or "",
-        roles=roles,
-        parts=parts,
-        address=node.address,
-        ipv6=node.ipv6,
-        mac=node.mac,
-        serial=node.serial,
-        port=node.port or (number if by_slot else None),
-        hub=node.hub or (hub if by_slot and on_hub else None),
-        hub_port=node.hub_port or (int(position) if by_slot and on_hub else None),
-    )
+def _table(
+    section: str, entries: Mapping[str, Any]
+) -> tuple[dict[str, schema.Model], list[Problem]]:
+    table, problems = {}, []
+    for name, data in entries.items():
+        problems += _name(section, name)
+        entry, found = fit(schema.TABLES[section], data, (section, name))
+        problems += found
+        if entry is not None:
+            table[name] = entry
+    return table, problems
+
+
+def _name(section: str, name: str) -> list[Problem]:
+    """Return what is wrong with the name of an entry."""
+    problems = fit(schema.EntryName, {"name": name}, ())[1]
+    return [problem._replace(path=(section, name)) for problem in problems]
+
+
+def _racks(known: Known, cache: Cache | None) -> tuple[dict[str, Rack], list[Problem]]:
+    """Check every rack, or take what the cache has of it."""
+    common = {section: data for section, data in known.raw.items() if section != "racks"}
+    base = _digest(common)
+    racks, problems = {}, []
+    for name, data in known.declared("racks").items():
+        key = f"rack:{CACHE_VERSION}:{_digest([base, name, data])}"
+        kept = cache.get(key) if cache is not None else None
+        if kept is not None:
+            racks[name] = Rack.unpacked(kept)
+            continue
+        problems += _name("racks", name)
+        index, found = seat(known, name, data)
+        if index is None:
+            problems += found
+            continue
+        found += rack_checks.check(index)
+        problems += found
+        racks[name] = pack(index, key)
+        if cache is not None and not found:
+            cache[key] = racks[name].packed()
+    return racks, problems
+
+
+def _digest(data: Any) -> str:
+    text = json.dumps(data, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _settle(problems: list[Problem]) -> list[Problem]:
+    """Leave out what only follows from another fault at the same place."""
+    roots = {problem.path for problem in problems if problem.line and problem.path}
+    return [problem for problem in problems if problem.line or problem.path not in roots]

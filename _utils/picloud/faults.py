@@ -7,6 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+Path = tuple[str | int, ...]
+
+#: Stands in a text for the value as it is written in the file.
+RAW = "\ufdd0"
+#: Stands in a text for the file and line of ``Problem.other``.
+OTHER = "\ufdd1"
+
 
 class Fault(NamedTuple):
     """
@@ -67,25 +74,24 @@ class Problem(NamedTuple):
     path
         The keys down to the fault; numbers are places in a list.
     rule
-        The slug of the broken rule.
+        The slug of the broken rule, one of ``rules.RULES``.
     problem
-        What is wrong. ``{raw}`` stands for the value as written in the file, ``{other:N}`` for the
-        file and line of ``others[N]``, ``{line:N}`` for the line that rendered line N came from.
+        What is wrong; ``RAW`` and ``OTHER`` are filled in when it is placed.
     remedy
-        What to do; the same stand-ins work.
+        What to do; ``RAW`` and ``OTHER`` work here too.
     file
         The file, where the path alone does not tell it.
     line
         The line where it is known already: in the text after rendering, or, negative, in the file
         as written; 0 otherwise.
-    others
-        Paths of other places that the text names.
+    other
+        Another place that the text names: a path, or a line of the same file after rendering.
     """
 
-    path: tuple[str | int, ...]
+    path: Path
     rule: str
     problem: str
     remedy: str
     file: str = ""
     line: int = 0
-    others: tuple[tuple[str | int, ...], ...] = ()
+    other: Path | int = 0

@@ -20,7 +20,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -219,42 +219,44 @@ def _read(reader: Reader, cache: Cache | None) -> Source:
 def read_file(reader: Reader, name: str, cache: Cache | None = None) -> SourceFile:
     """Read one file: render, parse (or find it in the cache), run the data stages."""
     if not name.endswith(".sls"):
-        return _broken(name, "wrong-extension", "is not read", "name it .sls, or move it elsewhere")
+        advice = "name it .sls, or move it elsewhere"
+        return _broken(name, "wrong-extension", "is not read", advice)
     try:
         secrets = _secrets(name, reader.raw(name))
         rendered = reader.rendered(name)
     except RenderError as error:
-        remedy = "correct the template; salt-run picloud.validate tries it again"
         problem = f"cannot be rendered: {error.message}"
-        return _broken(name, "template", problem, remedy, error.line)
+        return _broken(name, "template", problem, "correct the template", error.line)
     except UnicodeDecodeError:
         return _broken(name, "unreadable-file", "is not UTF-8 text", "save it as UTF-8")
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         return _broken(name, "unreadable-file", problem, "correct its owner and mode, or remove it")
-    digest = hashlib.sha256(rendered.text.encode()).hexdigest()
+    file = _parsed(name, rendered.text, cache)
+    if rendered.after is not None and not file.problems:
+        try:
+            data = rendered.after(file.data)
+        except Exception as error:
+            problem, advice = f"cannot be decrypted: {error}", "see that the master has the key"
+            return _broken(name, "data-stage", problem, advice)
+        file = replace(file, data=data)
+    return replace(file, problems=(*secrets, *file.problems))
+
+
+def _parsed(name: str, text: str, cache: Cache | None) -> SourceFile:
+    digest = hashlib.sha256(text.encode()).hexdigest()
     key = f"file:{CACHE_VERSION}:{digest}"
     kept = cache.get(key) if cache is not None else None
     if kept is not None:
-        data = json.loads(kept)
-    else:
-        data, problems = parse(rendered.text)
-        if problems:
-            named = (problem._replace(file=name) for problem in problems)
-            return SourceFile(name, digest, data, (*secrets, *named))
-        if cache is not None:
-            cache[key] = json.dumps(data, separators=(",", ":")).encode()
-    if rendered.after is not None:
-        try:
-            data = rendered.after(data)
-        except Exception as error:
-            remedy = "see that the master has the key, and that the text is whole"
-            return _broken(name, "data-stage", f"cannot be decrypted: {error}", remedy)
-    return SourceFile(name, digest, data, secrets)
+        return SourceFile(name, digest, json.loads(kept))
+    data, problems = parse(text)
+    if cache is not None and not problems:
+        cache[key] = json.dumps(data, separators=(",", ":")).encode()
+    return SourceFile(name, digest, data, tuple(one._replace(file=name) for one in problems))
 
 
-def _broken(name: str, rule: str, problem: str, remedy: str, line: int = 0) -> SourceFile:
-    what = Problem((), rule, problem, remedy, file=name, line=-line or -1)
+def _broken(name: str, rule: str, problem: str, advice: str, line: int = 0) -> SourceFile:
+    what = Problem((), rule, problem, advice, file=name, line=-line or -1)
     return SourceFile(name, hashlib.sha256(str(what).encode()).hexdigest(), {}, (what,))
 
 

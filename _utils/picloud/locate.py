@@ -1,25 +1,133 @@
 """
 Find the line of a path in the files of a description.
+
+Nothing here runs unless there is a fault: a file with one is rendered and composed again, with the
+places of its nodes, and its lines are aligned with those of the file as written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from picloud.faults import Fault, Problem
-from picloud.load import Source
+import yaml
+
+from picloud.align import align
+from picloud.faults import OTHER, RAW, Fault, Path, Problem
+from picloud.load import RenderError, Source
+from picloud.yamltext import compose
+
+
+class _File:
+    """One file with its places."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.root: yaml.Node | None = None
+        self.lines: list[int] = []
+        self.last = 1
+        try:
+            raw = source.reader.raw(name)
+            self.last = max(1, len(raw.splitlines()))
+            rendered = source.reader.rendered(name).text
+            self.lines = align(raw, rendered)
+            self.root = compose(rendered)
+        except (OSError, UnicodeDecodeError, RenderError):
+            return
+
+    def source_line(self, line: int) -> int:
+        """Return the line as written for a line after rendering; negative ones are as written."""
+        if line < 0:
+            return -line
+        if 0 < line <= len(self.lines):
+            line = self.lines[line - 1]
+        return min(max(1, line), self.last)
+
+    def find(self, path: Path) -> tuple[int, str | None]:
+        """Return the line of a path, or of the nearest one above it, and the text of a scalar."""
+        node, line = self.root, 1
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                return self.source_line(line), None
+            key, node = found
+            line = key.start_mark.line + 1
+        text = str(node.value) if isinstance(node, yaml.ScalarNode) else None
+        return self.source_line(line), text
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.SequenceNode):
+        if isinstance(step, int) and step < len(node.value):
+            return node.value[step], node.value[step]
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    merged: list[yaml.Node] = []
+    for key, value in node.value:
+        if str(key.value) == str(step) and isinstance(key, yaml.ScalarNode):
+            return key, value
+        if key.tag == "tag:yaml.org,2002:merge":
+            merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return next(filter(None, (_child(base, step) for base in merged)), None)
+
+
+def owner(source: Source, path: Path) -> str:
+    """
+    Return the name of the file that holds a path; of several, the first.
+
+    source
+        The description.
+    path
+        Keys from the top; two of them tell the file.
+    """
+    names = [file.name for file in source.files]
+    for depth in (2, 1):
+        for file in source.files:
+            if len(path) >= depth and _has(file.data, path[:depth]):
+                return file.name
+    return names[0] if names else ""
+
+
+def _has(data: Any, path: Path) -> bool:
+    for step in path:
+        if not isinstance(data, Mapping) or step not in data:
+            return False
+        data = data[step]
+    return True
 
 
 def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
-    """Give every problem its file and line."""
-    return [
-        Fault(
-            problem.file,
-            abs(problem.line),
-            ".".join(map(str, problem.path)),
-            problem.rule,
-            problem.problem,
-            problem.remedy,
+    """
+    Give problems their files and lines.
+
+    source
+        The description that was checked.
+    problems
+        What is wrong with it.
+    """
+    files: dict[str, _File] = {}
+
+    def file(name: str) -> _File:
+        if name not in files:
+            files[name] = _File(source, name)
+        return files[name]
+
+    faults = []
+    for problem in problems:
+        name = problem.file or owner(source, problem.path)
+        line, raw = file(name).find(problem.path) if name else (0, None)
+        if problem.line:
+            line = file(name).source_line(problem.line)
+        texts = [problem.problem, problem.remedy]
+        if isinstance(problem.other, int):
+            other = f"{name}:{file(name).source_line(problem.other)}" if problem.other else ""
+        else:
+            home = owner(source, problem.other)
+            other = f"{home}:{file(home).find(problem.other)[0]}"
+        text, remedy = (
+            one.replace(RAW, raw if raw is not None else "it").replace(OTHER, other)
+            for one in texts
         )
-        for problem in problems
-    ]
+        path = ".".join(map(str, problem.path))
+        faults.append(Fault(name, line, path, problem.rule, text, remedy))
+    return faults

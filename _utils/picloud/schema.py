@@ -352,6 +352,13 @@ class Rack(Model):
     """Settings that differ in this rack."""
 
 
+class EntryName(Model):
+    """The name of an entry in a table."""
+
+    name: f.Name
+    """Letters, digits, `_`, `.` and `-`."""
+
+
 class Common(Model):
     """All of a description but its racks: small, and needed to check each of them."""
 

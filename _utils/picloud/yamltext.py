@@ -15,9 +15,7 @@ from typing import Any
 
 import yaml
 
-from picloud.faults import Problem
-
-Path = tuple[str | int, ...]
+from picloud.faults import OTHER, Path, Problem
 
 _PREFIX = "tag:yaml.org,2002:"
 _STR, _INT, _FLOAT, _MERGE = (_PREFIX + kind for kind in ("str", "int", "float", "merge"))
@@ -34,10 +32,10 @@ class _Loader(yaml.CSafeLoader):
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is not yaml.ScalarNode:
-            return super().resolve(kind, value, implicit)
+            return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         tag = self._tags.get((value, implicit))
         if tag is None:
-            tag = self._tags[value, implicit] = super().resolve(kind, value, implicit)
+            tag = self._tags[value, implicit] = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         return tag
 
 
@@ -224,8 +222,9 @@ def _oddities(node: yaml.Node, path: Path, seen: set[int]) -> Iterator[Problem]:
         if name in first:
             rule = "duplicate-slot" if len(path) == 3 and path[2] == "nodes" else "duplicate-key"
             what = "slot" if rule == "duplicate-slot" else "key"
-            problem = f"the {what} stands twice, first in {{line:{first[name]}}}"
-            yield _problem(rule, here, problem, "remove or rename one of them", (*path, name))
+            problem = f"the {what} stands twice, first at {OTHER}"
+            twice = _problem(rule, here, problem, "remove or rename one of them", (*path, name))
+            yield twice._replace(other=first[name])
         first.setdefault(name, here)
         yield from _oddities(value, (*path, name), seen)
 
