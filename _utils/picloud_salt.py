@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import salt.config
 from picloud import load
 from picloud.store import Store
@@ -236,4 +237,7 @@ def _render_error(error: SaltRenderError) -> load.RenderError:
     if said:
         return load.RenderError("; ".join(dict.fromkeys(line.strip(" '\"") for line in said)))
     line = error.line_num if isinstance(error.line_num, int) else 0
+    if isinstance(error.__context__, jinja2.TemplateNotFound):
+        missing = error.__context__.name
+        return load.RenderError(f"there is no {missing} in the folder of the description", line)
     return load.RenderError(text.partition("\n")[0].partition("; line ")[0].strip(), line)
