@@ -93,7 +93,7 @@ def convert(text: str, source: str, format: str) -> Imported:
                 1,
                 "",
                 "nothing",
-                f"has nothing in it that {WORDS[format]} would",
+                "holds no node, no switch and no board",
                 "name another file",
             )
     settle(lab)

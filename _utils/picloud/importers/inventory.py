@@ -218,8 +218,8 @@ def read_yaml(text: str, log: Log) -> Inventory:
                 document.get(asked).line,
                 asked,
                 "not-static",
-                "is not an inventory as people write it, but what finds one or was found",
-                "import what it finds: ansible-inventory -i <this file> --list --yaml",
+                "is a plugin's settings or a program's output, not an inventory",
+                "import what this prints: ansible-inventory -i <inventory> --list --yaml --export",
             )
             continue
         _doubled_keys(document, "", log)
