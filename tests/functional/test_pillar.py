@@ -1,0 +1,187 @@
+"""The ext_pillar through Salt's real loader: each minion its own view, and _errors that stop it."""
+
+import logging
+import shutil
+
+import msgpack
+import pytest
+import salt.config
+import salt.pillar
+from saltfactories.utils.functional import Loaders
+
+
+@pytest.fixture
+def cloud(repo, tmp_path):
+    """A copy of the shipped description that a test may break."""
+    return shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
+
+
+@pytest.fixture
+def settings(repo, cloud, tmp_path):
+    """What a master and a masterless minion alike need for the ext_pillar."""
+    (tmp_path / "pillar").mkdir()
+    (tmp_path / "pillar" / "top.sls").write_text("base: {'*': [plain]}\n")
+    (tmp_path / "pillar" / "plain.sls").write_text("ordinary: pillar\n")
+    return {
+        "pillar_dirs": [str(repo / "_pillar")],
+        "utils_dirs": [str(repo / "_utils")],
+        "pillar_roots": {"base": [str(tmp_path / "pillar")]},
+        "ext_pillar": [{"picloud": {"path": str(cloud)}}],
+    }
+
+
+@pytest.fixture
+def compile_pillar(settings, tmp_path):
+    """Compile the pillar of a minion as a master does."""
+    opts = salt.config.master_config(None)
+    opts.update(settings, cachedir=str(tmp_path / "cache"))
+    opts["file_roots"] = opts["pillar_roots"]
+
+    def _compile(minion_id, grains=None):
+        compiler = salt.pillar.Pillar(opts, grains or {}, minion_id, "base")
+        return compiler.compile_pillar()
+
+    return _compile
+
+
+def break_it(cloud, faults=1):
+    lines = (cloud / "racks" / "rack1.sls").read_text().splitlines(keepends=True)
+    nodes = [number for number, line in enumerate(lines) if "{id: pi" in line]
+    for number in nodes[:faults]:
+        lines[number] = lines[number].replace("address:", "adress:")
+    (cloud / "racks" / "rack1.sls").write_text("".join(lines))
+
+
+def mend(cloud):
+    text = (cloud / "racks" / "rack1.sls").read_text()
+    (cloud / "racks" / "rack1.sls").write_text(text.replace("adress:", "address:"))
+
+
+def test_a_node_gets_its_view_beside_ordinary_pillar(compile_pillar):
+    pillar = compile_pillar("pi3")
+    assert pillar["ordinary"] == "pillar"
+    view = pillar["picloud"]
+    assert view["node"]["id"] == "pi3"
+    assert view["board"]["arch"] == "armel"
+    assert view["parts"] == ["base", "boot", "salt_minion", "docker"]
+    assert set(view["parts"]) <= set(view)
+    assert len(view["modules_digest"]) == 64
+
+
+def test_the_pillar_is_plain_data_that_travels(compile_pillar):
+    view = compile_pillar("pi3")["picloud"]
+    assert msgpack.unpackb(msgpack.packb(view)) == view
+
+
+def test_no_other_rack_shows_in_a_view(compile_pillar):
+    view = str(compile_pillar("pi3")["picloud"])
+    assert "pi14" not in view
+    assert "10.80.2." not in view
+    assert "rack2" not in view
+
+
+@pytest.mark.parametrize("name", ["stranger", "pi", "pi3\n", "*", "pi3.pi.example", "PI3"])
+def test_an_unknown_minion_gets_nothing(compile_pillar, name):
+    pillar = compile_pillar(name)
+    assert "picloud" not in pillar
+    assert "_errors" not in pillar
+
+
+def test_grains_decide_nothing(compile_pillar):
+    claims = {"id": "pi4", "pi": {"serial": "1"}, "picloud": {"parts": ["x"]}, "host": "pi4"}
+    assert compile_pillar("pi3", claims) == compile_pillar("pi3")
+    assert "picloud" not in compile_pillar("stranger", claims)
+
+
+def test_a_broken_description_keeps_the_last_good_view_and_adds_errors(compile_pillar, cloud):
+    good = compile_pillar("pi3")["picloud"]
+    break_it(cloud)
+    pillar = compile_pillar("pi3")
+    assert pillar["picloud"] == good
+    assert pillar["ordinary"] == "pillar"
+    (reason,) = pillar["_errors"]
+    assert "racks/rack1.sls:12: racks.rack1.nodes.left/1.adress" in reason
+    assert 'did you mean "address"' in reason
+    assert "(unknown-key)" in reason
+    assert "salt-run picloud.validate" in reason
+    mend(cloud)
+    assert "_errors" not in compile_pillar("pi3")
+
+
+def test_a_node_is_told_five_faults_and_how_many_more(compile_pillar, cloud):
+    break_it(cloud, faults=9)
+    (reason,) = compile_pillar("pi3")["_errors"]
+    assert reason.count("(unknown-key)") == 5
+    assert "and 4 more" in reason
+
+
+def test_without_a_good_description_there_is_only_the_error(compile_pillar, cloud):
+    break_it(cloud)
+    pillar = compile_pillar("pi3")
+    assert "picloud" not in pillar
+    assert "adress" in pillar["_errors"][0]
+
+
+def test_a_stranger_learns_nothing_of_a_broken_description(compile_pillar, cloud):
+    compile_pillar("pi3")
+    break_it(cloud)
+    assert compile_pillar("stranger") == {"ordinary": "pillar"}
+
+
+def test_the_log_says_it_once_per_change_and_not_once_per_minion(compile_pillar, cloud, caplog):
+    def said():
+        return [r for r in caplog.records if "last good one stays in force" in r.getMessage()]
+
+    compile_pillar("pi3")
+    break_it(cloud)
+    with caplog.at_level(logging.ERROR):
+        for node in ("pi3", "pi4", "pi40"):
+            compile_pillar(node)
+        assert len(said()) == 1
+        assert "(unknown-key)" in said()[0].getMessage()
+        break_it(cloud, faults=2)
+        compile_pillar("pi3")
+    assert len(said()) == 2
+
+
+def test_an_edit_shows_in_the_next_compile(compile_pillar, cloud):
+    compile_pillar("pi3")
+    file = cloud / "base.sls"
+    file.write_text(file.read_text().replace("packages: []", "packages: [htop]"))
+    assert compile_pillar("pi3")["picloud"]["base"]["packages"] == ["htop"]
+
+
+@pytest.fixture
+def loaders(salt_factories, settings, tmp_path):
+    """A minion that compiles its pillar itself, with one state to apply."""
+    states = tmp_path / "states"
+    states.mkdir()
+    (states / "top.sls").write_text("base: {'*': [one]}\n")
+    (states / "one.sls").write_text(
+        "{{ pillar['picloud']['node']['slot'] }}:\n  test.succeed_with_changes: []\n"
+    )
+    overrides = {**settings, "file_client": "local", "file_roots": {"base": [str(states)]}}
+    minion = salt_factories.salt_minion_daemon("pi3", overrides=overrides)
+    return Loaders(minion.config.copy())
+
+
+@pytest.mark.parametrize("function", ["highstate", "apply"])
+def test_errors_stop_a_highstate_with_the_reason(loaders, cloud, function):
+    run = getattr(loaders.modules.state, function)
+    before = run()
+    assert [state.id for state in before] == ["rack1/left/4"]
+    break_it(cloud)
+    loaders.modules.saltutil.refresh_pillar()
+    loaders.reload_all()
+    stopped = getattr(loaders.modules.state, function)()
+    assert stopped.failed
+    assert "racks.rack1.nodes.left/1.adress" in str(stopped.errors)
+
+
+def test_errors_stop_a_single_state_file_too(loaders, cloud):
+    loaders.modules.state.apply("one")
+    break_it(cloud)
+    loaders.reload_all()
+    stopped = loaders.modules.state.apply("one")
+    assert stopped.failed
+    assert "salt-run picloud.validate" in str(stopped.errors)
