@@ -56,13 +56,13 @@ def up(settings: Settings, wanted: str) -> None:
 def _start(settings: Settings, names: list[str]) -> None:
     have = cluster.containers(settings)
     asleep = [name for name in names if have.get(name) != "running"]
-    with console.step("nodes") as now:
+    with console.step("nodes", bar=True) as now:
         now.result = f"{len(names)} run, {len(asleep)} of them started now"
         with console.progress() as bar:
             task = bar.add_task("starting", total=len(asleep), now="")
             for name in cluster.start_nodes(settings, asleep):
                 bar.update(task, advance=1, now=name)
-    with console.step("minions") as now, console.progress() as bar:
+    with console.step("minions", bar=True) as now, console.progress() as bar:
         task = bar.add_task("answering", total=len(names), now="")
         converge.wait_for(
             settings, names, 120 + 3 * len(names), lambda count: bar.update(task, completed=count)
@@ -75,7 +75,7 @@ def _converge(settings: Settings, names: list[str]) -> None:
     applied = converge.fingerprint(settings.checkout)
     known = converge.converged(settings)
     todo = [name for name in names if known.get(name) != applied]
-    with console.step("highstate") as now:
+    with console.step("highstate", bar=True) as now:
         if not todo:
             now.result = "nothing changed since it was last applied"
             return

@@ -313,11 +313,9 @@ def start_nodes(settings: Settings, names: Sequence[str], wave: int = 8) -> Iter
 
 
 def is_ready(settings: Settings, name: str) -> bool:
-    """True when first boot is done, and minion and Docker Engine are active."""
-    return shell.succeeds(
-        ["docker", "exec", settings.container(name), "systemctl", "is-active", "--quiet", *UNITS],
-        timeout=20,
-    )
+    """True when first boot is done, Docker Engine is active and the minion is at the master."""
+    check = f"systemctl is-active --quiet {' '.join(UNITS)} && ss -Htn dport = :4505 | grep -q ESTAB"
+    return shell.succeeds(["docker", "exec", settings.container(name), "sh", "-c", check], timeout=20)
 
 
 def forget_seeds(settings: Settings, names: Sequence[str]) -> None:
@@ -342,6 +340,8 @@ def remove(names: Sequence[str]) -> None:
 def down(settings: Settings) -> list[str]:
     """Remove all of a lab, whatever state it is in; returns the names of what was removed."""
     gone = [settings.container(name) for name in containers(settings)]
+    mine = ("--filter", f"label={LABEL}={settings.name}")
+    identities = docker("ps", "--all", "--quiet", "--no-trunc", *mine, what="docker ps failed")
     for begin in range(0, len(gone), 10):
         docker(
             "rm",
@@ -351,17 +351,11 @@ def down(settings: Settings) -> list[str]:
             what="containers were not removed",
         )
     networks = docker(
-        "network",
-        "ls",
-        "--filter",
-        f"label={LABEL}={settings.name}",
-        "--format",
-        "{{.Name}}",
-        what="docker network ls failed",
+        "network", "ls", *mine, "--format", "{{.Name}}", what="docker network ls failed"
     ).split()
     if networks:
         docker("network", "rm", *networks, what="the network was not removed")
-    _remove_cgroups(gone)
+    _remove_cgroups(identities.split())
     shutil.rmtree(settings.state, ignore_errors=True)
     if not any(path.is_dir() for path in STATE.glob("*")):
         host.restore_sysctls()
@@ -370,14 +364,11 @@ def down(settings: Settings) -> list[str]:
 
 
 def _remove_cgroups(gone: Sequence[str]) -> None:
-    """systemd in a container on cgroup v1 leaves empty control groups of containers behind."""
-    if not gone:
-        return
-    running = set(docker("ps", "--no-trunc", "--quiet", what="docker ps failed").split())
+    """systemd in a container on cgroup v1 leaves the container's empty control groups behind."""
     for parent in Path("/sys/fs/cgroup").glob("*/docker"):
-        for group in parent.iterdir():
-            if group.is_dir() and len(group.name) == 64 and group.name not in running:
-                _rmdir_tree(group)
+        for identity in gone:
+            if (parent / identity).is_dir():
+                _rmdir_tree(parent / identity)
 
 
 def _rmdir_tree(folder: Path) -> None:

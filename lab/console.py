@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.panel import Panel
@@ -25,15 +25,18 @@ class Step:
 
 
 @contextmanager
-def step(name: str) -> Iterator[Step]:
+def step(name: str, bar: bool = False) -> Iterator[Step]:
     """
     Show a step while it runs and a line with its seconds when it is done.
+
+    bar
+        The step shows its own :func:`progress` meanwhile.
 
     Example: ``with step("network") as now: now.result = "10.80.0.0/16"``
     """
     shell.note(f"-- {name}")
     begin, now = time.monotonic(), Step(name)
-    with out.status(f"{name} …"):
+    with nullcontext() if bar else out.status(f"{name} …"):
         yield now
     seconds = time.monotonic() - begin
     line = Text.assemble(

@@ -135,6 +135,7 @@ def _context(checkout: Path, folder: Path, node: list[Path], master: list[Path])
         (programs / program.name).chmod(0o755)
     for config in (*(checkout / "master/minion.d").glob("*.conf"), HERE / "board.conf"):
         shutil.copy2(config, minion)
+    shutil.copytree(HERE / "boot", folder / "context/boot/firmware")
     shutil.copy2(HERE / "salt-master.service", folder / "master/etc/systemd/system")
 
 
@@ -156,7 +157,7 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
     own = [
         path
         for folder in (settings.checkout / "firstboot", settings.checkout / "master/minion.d", HERE)
-        for path in sorted(folder.iterdir())
+        for path in sorted(folder.rglob("*"))
         if path.is_file()
     ]
     node_inputs = [*sorted(for_node.items()), *own]

@@ -1,0 +1,93 @@
+# The Pi cloud on one page of commands; `make` alone lists them.
+# Runs as root, or with sudo for what needs root: the lab (up, down, images, test).
+
+PYTHON  ?= $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
+NODES   ?= 4
+LAB     ?= picloud
+DIR     ?= pillar/cloud
+NODE    ?=
+ARGS    ?= '*' test.ping
+ONLY    ?=
+
+BIN     := .venv/bin
+STAMP   := .venv/.made
+RUNLAB   = $(BIN)/python -m lab --name $(LAB)
+ENV      = PYTHONPATH=.:_utils
+CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot lab tests
+
+.DEFAULT_GOAL := help
+.PHONY: help venv up down shell logs salt validate schema check test test-slow bench images wheels \
+        lint fmt clean
+
+help: ## list the targets
+	@echo "Usage: make <target> [NAME=value]; start with: make up"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' Makefile
+
+venv: $(STAMP) ## make or refresh .venv from requirements.lock
+
+# Packages of the lock are complete (--no-deps): timelib, a source package that Salt can do without,
+# is left out, so that no compiler is needed.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || lab/host-packages python3-venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing $$(grep -c == requirements.lock) packages into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+	    -r requirements.lock || { echo "make venv: pip failed, see above; is the package index" \
+	    "reachable? Then run it again." >&2; exit 1; }
+	@touch $@
+
+up: venv ## start a lab of NODES nodes (4; a number, ids, or all) and converge it
+	@$(RUNLAB) up --nodes $(NODES)
+
+down: venv ## remove the lab and all it left: containers, network, volumes
+	@$(RUNLAB) down
+
+shell: venv ## a shell on the master, or on NODE=pi3
+	@$(RUNLAB) shell $(if $(NODE),--node $(NODE))
+
+logs: venv ## the journal of NODE=pi3, or of salt-master
+	@$(RUNLAB) logs $(if $(NODE),--node $(NODE))
+
+salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
+	@$(RUNLAB) salt -- $(call quote,$(ARGS))
+
+quote = '$(subst ','\'',$(1))'
+
+validate: venv ## check the description in DIR (pillar/cloud); every fault with file and line
+	@$(ENV) $(BIN)/python _utils/picloud_validate.py $(DIR)
+
+schema: venv ## write schema/cloud.schema.json, with which editors complete and check
+	@$(ENV) $(BIN)/python -m picloud.jsonschema schema/cloud.schema.json
+
+lint: venv ## ruff, yamllint, salt-lint, mypy
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/salt-lint $$(git ls-files 'salt/*.sls' 'reactor/*.sls')
+	@$(ENV) $(BIN)/mypy
+
+fmt: venv ## format the Python files
+	@$(BIN)/ruff format $(CHECKED)
+	@$(BIN)/ruff check --fix $(CHECKED)
+
+check: lint ## lint, unit and functional tests: no root, no network, no daemon
+	@$(BIN)/pytest -q tests/unit tests/functional
+
+test: lint ## every level: check, then integration and lab tests (root)
+	@$(BIN)/pytest tests -m "not slow"
+
+test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
+	@$(BIN)/pytest tests -m slow
+
+bench: venv ## measure, ONLY=pillar|compile|highstate|lab|lab_all; both sides in one run
+	@$(ENV) $(BIN)/python -m bench $(ONLY)
+
+images: venv ## build the lab's images and archives only
+	@$(RUNLAB) images
+
+wheels: venv ## put Salt's wheels into salt/salt_minion/wheels, for upgrades of nodes
+	@$(RUNLAB) wheels
+
+clean: venv ## make down, and remove images, archives, wheels and caches too
+	@$(RUNLAB) clean
+	@rm -rf .cache build .pytest_cache .mypy_cache .ruff_cache .hypothesis
