@@ -29,7 +29,7 @@ WORDS = {
     "ansible": "an Ansible inventory",
     "csv": "CSV with a header",
     "netbox": "a NetBox device type",
-    "rpiaas": "JSON, as RPiaaS has it",
+    "rpiaas": "JSON",
 }
 
 
@@ -108,7 +108,7 @@ def _read(text: str, log: Log, form: str) -> Lab:
             1,
             "",
             "wrong-format",
-            f"is not {WORDS[form]} but {WORDS[looks]}",
+            f"is {WORDS[looks]}, not {WORDS[form]}",
             f"import it with format={looks}",
         )
         return Lab(log)

@@ -105,27 +105,8 @@ def _columns(
     columns: dict[int, str] = {}
     for place, title in enumerate(heading):
         found = column(title)
-        filled = sum(1 for _, row in rows[1:] if place < len(row) and row[place])
-        where = f"column {show(title) if title else place + 1}"
         if found and found not in columns.values():
             columns[place] = found
-        elif found and filled:
-            first = next(heading[at] for at, known in columns.items() if known == found)
-            log.fault(
-                line,
-                where,
-                "doubled-column",
-                f"holds the {found}, as does column {show(first)}",
-                f"keep one of them; this one is left out ({count(filled, 'value')})",
-            )
-        elif filled and not found:
-            log.fault(
-                line,
-                where,
-                "unknown-column",
-                f"has no place in a description; {count(filled, 'value')} left out",
-                _column_remedy(title),
-            )
     if "id" not in columns.values():
         log.fault(
             line,
@@ -136,7 +117,27 @@ def _columns(
             else f"the first row is not a header: {show(','.join(heading))}",
             "begin with a row such as: hostname,rack,slot,mac,serial,model,address,roles",
         )
+        return columns
+    for place in range(len(heading)):
+        filled = sum(1 for _, row in rows[1:] if place < len(row) and row[place])
+        if place not in columns and filled:
+            fault = _left_out(place, heading, columns, count(filled, "value"))
+            log.fault(line, *fault)
     return columns
+
+
+def _left_out(
+    place: int, heading: list[str], columns: dict[int, str], values: str
+) -> tuple[str, str, str, str]:
+    """Say of a column why its values are left out: path, rule, problem and remedy."""
+    title, found = heading[place], column(heading[place])
+    where = f"column {show(title) if title else place + 1}"
+    if not found:
+        problem = f"has no place in a description; {values} left out"
+        return where, "unknown-column", problem, _column_remedy(title)
+    first = next(heading[at] for at, known in columns.items() if known == found)
+    problem = f"holds the {found}, as does column {show(first)}"
+    return where, "doubled-column", problem, f"keep one of them; this one is left out ({values})"
 
 
 def _column_remedy(title: str) -> str:

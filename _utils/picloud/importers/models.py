@@ -4,6 +4,7 @@ What other tools call the board models of the description.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from picloud import suggest
@@ -46,7 +47,7 @@ GUESSES = {"1", "2", "3", "4"}
 
 _RAM = re.compile(r"\b(\d{1,5})\s*-?\s*(gb|mb|gib|mib|g)\b")
 _REVISION = re.compile(r"\brev(?:ision)?\.?\s*\d+(?:\.\d+)?")
-_MAKER = re.compile(r"raspberry|\brasp(?=i)|rpi|pi(?=\d|\b)|model|\d?mod(?=[ab]|\d)|[\s_().,/-]+")
+_MAKER = re.compile(r"raspberry|raspi|rpi|pi(?=\d|\b)|model|\d-mod(?=\d)|mod(?=[ab])|[\s_().,/-]+")
 _V12 = re.compile(r"\bv\s?1\.2\b")
 _ZERO = re.compile(r"^z(?=$|w|2|13)")
 
@@ -97,6 +98,7 @@ def ram_mb(text: str) -> int | None:
     return size if found.group(2).startswith("m") else size * 1024
 
 
+@functools.cache
 def remedy(text: str) -> str:
     """Say what to write instead of a model that is not known."""
     near = suggest.closest(text.lower(), MODELS) or NAMES.get(

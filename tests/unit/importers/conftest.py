@@ -1,4 +1,4 @@
-"""What the tests of the importers share: sources, their import, and the check of what is printed."""
+"""What the tests of the importers share: sources, their import, the check of what is printed."""
 
 import shutil
 from collections.abc import Callable
@@ -26,8 +26,8 @@ def convert(name: str) -> importers.Imported:
 @pytest.fixture
 def validate(tmp_path: Path) -> Callable[[str], list[str]]:
     """
-    Check a printed description as docs/import.md says: in a copy of the shipped one, in place of its
-    names, network and racks. Return the faults as text; none when it is right.
+    Check a printed description as docs/import.md says: in a copy of the shipped one, in place of
+    its names, network and racks. Return the faults as text; none when it is right.
     """
 
     def check(text: str) -> list[str]:
