@@ -136,7 +136,10 @@ def packages(name, pkgs):
             "changes": {},
             "comment": f"{len(pkgs)} packages are installed.",
         }
-    return __states__["pkg.installed"](name=name, pkgs=missing, install_recommends=False)
+    # A fresh image has no package lists, and Salt refreshes by itself only for states of an SLS.
+    return __states__["pkg.installed"](
+        name=name, pkgs=missing, install_recommends=False, refresh=True
+    )
 
 
 def services_up(name, units):
