@@ -74,6 +74,7 @@ NAMES = {
     "pi1b": "Raspberry Pi 1 Model B",
     "pi1bplus": "Raspberry Pi 1 Model B+",
     "pi2b": "Raspberry Pi 2 Model B",
+    "pi2b12": "Raspberry Pi 2 Model B v1.2",
     "pi3aplus": "Raspberry Pi 3 Model A+",
     "pi3b": "Raspberry Pi 3 Model B",
     "pi3bplus": "Raspberry Pi 3 Model B+",
@@ -172,6 +173,8 @@ def decode_revision(code):
         # Overclocking beyond the warranty set bit 24 on these boards ("100000e").
         model, pcb, ram, made_by = OLD_CODES.get(number & 0xFFFF, (None, None, None, None))
         soc, style, void = "BCM2835", "old", bool(number >> 24)
+    if model == "pi2b" and soc == "BCM2837":
+        model = "pi2b12"  # the last Pi 2 has the processor of the Pi 3, and runs arm64
     if model is None:
         raise SaltInvocationError(
             f"Revision code {number:04x} is not in the table; a newer board? "

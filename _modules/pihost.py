@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -258,7 +259,7 @@ def missing_packages(names, status=STATUS):
     there = {
         block.split("\n", 1)[0].removeprefix("Package: ")
         for block in blocks
-        if "\nStatus: install ok installed\n" in block or "\nStatus: hold ok installed\n" in block
+        if re.search(r"^Status: (install|hold) ok installed$", block, re.MULTILINE)
     }
     return [name for name in names if name not in there]
 
