@@ -7,6 +7,7 @@ one, ``<source>.expected.txt`` for the faults of a bad one.
 
 import pytest
 import yaml
+from picloud import importers
 
 from .conftest import DATA, convert
 
@@ -104,3 +105,22 @@ def test_validate_passes_once_the_faults_are_answered(name, validate):
 @pytest.mark.parametrize("name", GOOD + BAD)
 def test_what_is_printed_is_yaml(name):
     assert isinstance(yaml.safe_load(convert(name).description_yaml), dict)
+
+
+def test_the_example_of_the_guide_is_what_is_printed(repo):
+    guide = (repo / "docs" / "import.md").read_text("utf-8")
+    source = guide.partition("```csv\n")[2].partition("```")[0]
+    shown = guide.partition("```yaml\n")[2].partition("```")[0]
+    head, _, racks = shown.partition("...\n")
+    printed = importers.convert(source, "hosts.csv", "csv").description_yaml
+    assert printed.startswith(head)
+    assert printed.endswith(racks)
+
+
+def test_the_guide_keeps_its_promise_for_the_example(repo, validate):
+    guide = (repo / "docs" / "import.md").read_text("utf-8")
+    source = guide.partition("```csv\n")[2].partition("```")[0]
+    mended = source.replace("3C+", "3B+").replace("pi2.lab.example;10.9.8.13", "pi3;10.9.8.13")
+    imported = importers.convert(mended, "hosts.csv", "csv")
+    assert [fault.rule for fault in imported.faults] == ["unknown-column", "zero-mac"]
+    assert validate(imported.description_yaml) == []
