@@ -6,7 +6,7 @@ that one edited node costs little in a big cloud:
 
 - the *common* half (all sections but ``racks``) is small and always checked whole;
 - each rack is checked against it by a pure function, whose result (``Rack``, as JSON bytes) is kept
-  in the cache under ``Rack.key``: a digest of the rack's data and of the common half. Only racks
+  in the cache under ``Rack.key``: a digest of the rack's file and of the common half. Only racks
   whose key is not in the cache are validated; what racks may not share is compared last, over sets.
 
 A store keeps the cache (see ``load.Cache``) and may keep views beside it: a view depends on nothing
@@ -41,7 +41,7 @@ from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
 from picloud.records import Node, Rack
 from picloud.seating import pack, seat
-from picloud.sections import together
+from picloud.sections import Racks, together
 from picloud.view import node_view
 
 __all__ = ["Cloud", "Node", "Rack", "build"]
@@ -119,7 +119,7 @@ class Cloud:
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""
-        rack = self._known.declared("racks")[node.rack]
+        rack = self._known.racks[node.rack]
         path = ("racks", node.rack)
         layers = (
             self._known.layer("boards", node.model),
@@ -128,11 +128,7 @@ class Cloud:
             layer((*path, "nodes", node.slot), rack["nodes"][node.slot]),
         )
         found = tuple(one for one in layers if one is not None)
-        result = {}
-        for part in node.parts:
-            settings = self._known.settings(part, found)
-            result[part] = settings.model_dump(mode="json") if settings is not None else {}
-        return result
+        return {part: self._known.plain(part, found) for part in node.parts}
 
 
 def build(source: Source, cache: Cache | None = None) -> Cloud:
@@ -150,18 +146,18 @@ def build(source: Source, cache: Cache | None = None) -> Cloud:
 
         cloud = build(read(Path("pillar/cloud")))
     """
-    raw, problems = together(source)
+    raw, declared, problems = together(source)
     if not source.files:
         advice = "write cloud.sls, or copy examples/pi2-14"
         raise DescriptionError(
             place(source, [Problem((), "empty-cloud", "there are no .sls files", advice)])
         )
-    complete = all(file.data for file in source.files)
+    complete = not any(file.problems and not file.data for file in source.files)
     common, found = _common(raw, complete)
-    known = Known(raw, common, complete)
+    known = Known(raw, declared, common, complete)
     problems += found
     problems += common_checks.check(known)
-    racks, found = _racks(known, None if problems else cache)
+    racks, found = _racks(known, declared, None if problems else cache)
     problems += found
     sound = complete and not problems
     problems += whole.check(known, racks, sound)
@@ -214,27 +210,29 @@ def _name(section: str, name: str) -> list[Problem]:
     return [problem._replace(path=(section, name)) for problem in problems]
 
 
-def _racks(known: Known, cache: Cache | None) -> tuple[dict[str, Rack], list[Problem]]:
+def _racks(
+    known: Known, declared: Racks, cache: Cache | None
+) -> tuple[dict[str, Rack], list[Problem]]:
     """Check every rack, or take what the cache has of it."""
-    common = {section: data for section, data in known.raw.items() if section != "racks"}
-    base = _digest(common)
-    racks, problems = {}, []
-    for name, data in known.declared("racks").items():
-        key = f"rack:{CACHE_VERSION}:{_digest([base, name, data])}"
+    base = _digest(known.raw)
+    racks: dict[str, Rack] = {}
+    problems: list[Problem] = []
+    for name, file in declared.homes.items():
+        text = f"{base} {name} {file.digest}"
+        key = f"rack:{CACHE_VERSION}:{hashlib.sha256(text.encode()).hexdigest()}"
         kept = cache.get(key) if cache is not None else None
         if kept is not None:
-            racks[name] = Rack.unpacked(kept)
+            racks[name] = Rack.unpacked(key, kept)
             continue
-        problems += _name("racks", name)
-        index, found = seat(known, name, data)
-        if index is None:
-            problems += found
-            continue
-        found += rack_checks.check(index)
+        found = _name("racks", name)
+        index, wrong = seat(known, name, declared[name])
+        found += wrong
+        if index is not None:
+            found += rack_checks.check(index)
+            racks[name] = pack(index, key)
+            if cache is not None and not found:
+                cache[key] = racks[name].packed()
         problems += found
-        racks[name] = pack(index, key)
-        if cache is not None and not found:
-            cache[key] = racks[name].packed()
     return racks, problems
 
 

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,10 +50,14 @@ class Rendered:
         YAML.
     after
         What the data stages after ``yaml`` do with the data (``#!jinja|yaml|gpg``), or None.
+    static
+        Whether the text follows from this file alone: it has no template in it. Such a file is not
+        even opened again while its time and size stay the same.
     """
 
     text: str
     after: Callable[[Any], Any] | None = None
+    static: bool = False
 
 
 class RenderError(Exception):
@@ -85,7 +91,7 @@ class Cache(Protocol):
 
 def plain(path: Path) -> Rendered:
     """Render nothing: the file is YAML as it stands. A first line ``#!...`` is a YAML comment."""
-    return Rendered(path.read_text(encoding="utf-8"))
+    return Rendered(path.read_text(encoding="utf-8"), static=True)
 
 
 class Reader(Protocol):
@@ -100,6 +106,9 @@ class Reader(Protocol):
     def rendered(self, name: str) -> Rendered:
         """Return a file after the renderers before ``yaml``."""
 
+    def stamp(self, name: str) -> str:
+        """Return what changes whenever the file is written; empty where nothing tells."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -109,11 +118,12 @@ class Folder:
     render: Render
 
     def names(self) -> Iterator[str]:
-        for path in sorted(self.root.rglob("*")):
-            name = path.relative_to(self.root)
-            hidden = any(part.startswith(".") for part in name.parts)
-            if not hidden and path.suffix in {".sls", ".yaml", ".yml"} and not path.is_dir():
-                yield name.as_posix()
+        yield from sorted(_walk(str(self.root), "", frozenset()))
+
+    def stamp(self, name: str) -> str:
+        found = os.stat(f"{self.root}/{name}")
+        times = f"{found.st_mtime_ns}:{found.st_ctime_ns}"
+        return f"{name}:{times}:{found.st_size}:{found.st_ino}"
 
     def raw(self, name: str) -> str:
         return (self.root / name).read_text(encoding="utf-8")
@@ -137,6 +147,54 @@ class Texts:
     def rendered(self, name: str) -> Rendered:
         return Rendered(self.texts[name])
 
+    def stamp(self, name: str) -> str:
+        return ""
+
+
+def _walk(folder: str, below: str, above: frozenset[str]) -> Iterator[str]:
+    """Yield the names of files that are, or look like, files of a description."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.name.endswith((".sls", ".yaml", ".yml")) and not entry.is_dir():
+            yield below + entry.name
+        elif entry.is_dir():
+            yield from _walk(entry.path, f"{below}{entry.name}/", above | {real})
+
+
+class Kept(Mapping[str, Any]):
+    """
+    The data of a file that holds nothing but racks, as a cache keeps it: decoded when looked at.
+
+    names
+        The names of its racks.
+    """
+
+    def __init__(self, names: Sequence[str], text: bytes) -> None:
+        self.names = names
+        self._text = text
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self._text)
+        return data
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -146,7 +204,8 @@ class SourceFile:
     name
         Its path in the description.
     digest
-        SHA-256 of its text after rendering.
+        SHA-256 of what its data depend on: its text after rendering, or the data themselves where
+        there are data stages.
     data
         Its content; empty when it has faults.
     problems
@@ -222,8 +281,7 @@ def read_file(reader: Reader, name: str, cache: Cache | None = None) -> SourceFi
         advice = "name it .sls, or move it elsewhere"
         return _broken(name, "wrong-extension", "is not read", advice)
     try:
-        secrets = _secrets(name, reader.raw(name))
-        rendered = reader.rendered(name)
+        return _read_file(reader, name, cache)
     except RenderError as error:
         problem = f"cannot be rendered: {error.message}"
         return _broken(name, "template", problem, "correct the template", error.line)
@@ -232,15 +290,32 @@ def read_file(reader: Reader, name: str, cache: Cache | None = None) -> SourceFi
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         return _broken(name, "unreadable-file", problem, "correct its owner and mode, or remove it")
+
+
+def _read_file(reader: Reader, name: str, cache: Cache | None) -> SourceFile:
+    stamp = reader.stamp(name) if cache is not None else ""
+    known = _known(name, f"stat:{CACHE_VERSION}:{stamp}", cache) if stamp else None
+    if known is not None:
+        return known
+    secrets = _secrets(name, reader.raw(name))
+    rendered = reader.rendered(name)
     file = _parsed(name, rendered.text, cache)
-    if rendered.after is not None and not file.problems:
-        try:
-            data = rendered.after(file.data)
-        except Exception as error:
-            problem, advice = f"cannot be decrypted: {error}", "see that the master has the key"
-            return _broken(name, "data-stage", problem, advice)
-        file = replace(file, data=data)
-    return replace(file, problems=(*secrets, *file.problems))
+    if file.problems or secrets:
+        return replace(file, problems=(*secrets, *file.problems))
+    if rendered.after is not None:
+        return _after(file, rendered.after)
+    if rendered.static and cache is not None and stamp and stamp == reader.stamp(name):
+        cache[f"stat:{CACHE_VERSION}:{stamp}"] = file.digest.encode()
+    return file
+
+
+def _known(name: str, key: str, cache: Cache | None) -> SourceFile | None:
+    """Return a file that was not written since it was read, or None."""
+    digest = cache.get(key) if cache is not None else None
+    if cache is None or digest is None:
+        return None
+    kept = cache.get(f"file:{CACHE_VERSION}:{digest.decode()}")
+    return None if kept is None else SourceFile(name, digest.decode(), _unpacked(kept))
 
 
 def _parsed(name: str, text: str, cache: Cache | None) -> SourceFile:
@@ -248,11 +323,38 @@ def _parsed(name: str, text: str, cache: Cache | None) -> SourceFile:
     key = f"file:{CACHE_VERSION}:{digest}"
     kept = cache.get(key) if cache is not None else None
     if kept is not None:
-        return SourceFile(name, digest, json.loads(kept))
+        return SourceFile(name, digest, _unpacked(kept))
     data, problems = parse(text)
     if cache is not None and not problems:
-        cache[key] = json.dumps(data, separators=(",", ":")).encode()
+        cache[key] = _packed(data)
     return SourceFile(name, digest, data, tuple(one._replace(file=name) for one in problems))
+
+
+def _packed(data: Mapping[str, Any]) -> bytes:
+    """Return data as two lines: the names of racks when there is nothing else, and all of it."""
+    racks = data.get("racks") if len(data) == 1 else None
+    names = list(racks) if isinstance(racks, dict) else None
+    return b"\n".join(json.dumps(one, separators=(",", ":")).encode() for one in (names, data))
+
+
+def _unpacked(kept: bytes) -> Mapping[str, Any]:
+    first, _, text = kept.partition(b"\n")
+    names = json.loads(first)
+    if names is not None:
+        return Kept(names, text)
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _after(file: SourceFile, after: Callable[[Any], Any]) -> SourceFile:
+    """Return a file after its data stages, such as gpg."""
+    try:
+        data = after(dict(file.data))
+        digest = hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    except Exception as error:
+        problem, advice = f"cannot be decrypted: {error}", "see that the master has the key"
+        return _broken(file.name, "data-stage", problem, advice)
+    return replace(file, data=data, digest=digest)
 
 
 def _broken(name: str, rule: str, problem: str, advice: str, line: int = 0) -> SourceFile:
@@ -262,6 +364,8 @@ def _broken(name: str, rule: str, problem: str, advice: str, line: int = 0) -> S
 
 def _secrets(name: str, text: str) -> tuple[Problem, ...]:
     if "secrets" in name.split("/")[:-1]:
+        return ()
+    if not ("-----BEGIN" in text or "$" in text or text.startswith("#!")):
         return ()
     found = SECRET.search(text)
     if found is None:

@@ -28,24 +28,26 @@ def seat(known: Known, name: str, data: Any) -> tuple[RackIndex | None, list[Pro
     Without a site or a design there is no index. Nodes that have no id are left out.
     """
     path = ("racks", name)
-    rack, problems = fit(schema.Rack, data, path)
-    if rack is None:
+    declared, problems = fit(schema.Rack, data, path)
+    if declared is None:
         return None, problems
     common = known.common
-    design = common.designs.get(rack.design)
+    design = common.designs.get(declared.design)
     index = RackIndex(
         known=known,
         name=name,
         path=path,
-        rack=rack,
-        site=common.sites.get(rack.site),
+        rack=declared,
+        site=common.sites.get(declared.site),
         design=design,
         switch=common.switches.get(design.switch) if design else None,
         hubs=tuple(common.hubs.get(hub) for hub in design.hubs) if design else (),
         slots=_slots(design) if design else None,
         seats=(),
     )
-    return index._replace(seats=tuple(_seats(index, data["nodes"] if rack.nodes else {}))), problems
+    return index._replace(
+        seats=tuple(_seats(index, data["nodes"] if declared.nodes else {}))
+    ), problems
 
 
 def pack(index: RackIndex, key: str) -> Rack:
@@ -65,9 +67,10 @@ def pack(index: RackIndex, key: str) -> Rack:
         name=index.name,
         site=index.rack.site,
         design=index.rack.design,
+        domain=index.known.common.cloud.domain,
         towers=dict(index.design.towers) if index.design else {},
         key=key,
-        columns=tuple(zip(*nodes, strict=True)),
+        columns=Rack.columns_of(nodes),
     )
 
 
@@ -80,20 +83,20 @@ def _slots(design: schema.Design) -> tuple[str, ...]:
 
 
 def _seats(index: RackIndex, raw: Mapping[str, Any]) -> Iterable[Seat]:
-    common, rack, design = index.known.common, index.rack, index.design
+    common, own_rack, design = index.known.common, index.rack, index.design
     numbers = {slot: number for number, slot in enumerate(index.slots or (), 1)}
     towers = {tower: number for number, tower in enumerate(design.towers, 1)} if design else {}
     by_slot = design is not None and design.wiring == "by-slot"
     on_hubs = by_slot and design is not None and design.power == "hub"
     roles: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    site_layer = index.known.layer("sites", rack.site)
-    rack_layer = layer(index.path, index.known.declared("racks").get(index.name))
+    site_layer = index.known.layer("sites", own_rack.site)
+    rack_layer = layer(index.path, index.known.racks.get(index.name))
     layers: dict[str, tuple[Layer, ...]] = {}
-    for slot, declared in rack.nodes.items():
+    for slot, declared in own_rack.nodes.items():
         tower, _, position = slot.partition("/")
-        model, path = declared.model or rack.model or "", (*index.path, "nodes", slot)
+        model, path = declared.model or own_rack.model or "", (*index.path, "nodes", slot)
         if declared.roles not in roles:
-            roles[declared.roles] = _roles(common, {*rack.roles, *declared.roles})
+            roles[declared.roles] = _roles(common, {*own_rack.roles, *declared.roles})
         if model not in layers:
             found = (index.known.layer("boards", model), site_layer, rack_layer)
             layers[model] = tuple(one for one in found if one is not None)
@@ -106,10 +109,10 @@ def _seats(index: RackIndex, raw: Mapping[str, Any]) -> Iterable[Seat]:
             slot=slot,
             tower=tower,
             position=int(position),
-            site=rack.site,
+            site=own_rack.site,
             model=model,
             ram_mb=declared.ram_mb or (min(board.ram_mb) if board else 0),
-            image=declared.image or rack.image or "",
+            image=declared.image or own_rack.image or "",
             roles=roles[declared.roles][0],
             parts=roles[declared.roles][1],
             address=declared.address,

@@ -8,43 +8,66 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from picloud import schema
-from picloud.faults import OTHER, Problem
-from picloud.load import Source, SourceFile
+from picloud.faults import OTHER, Path, Problem
+from picloud.load import Kept, Source, SourceFile
 from picloud.suggest import remedy
 
 
-def together(source: Source) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+class Racks(Mapping[str, Any]):
+    """Racks by name, each looked up in its file: most are never looked at again."""
+
+    def __init__(self) -> None:
+        self.homes: dict[str, SourceFile] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.homes[name].data["racks"][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.homes)
+
+    def __len__(self) -> int:
+        return len(self.homes)
+
+
+def together(source: Source) -> tuple[dict[str, Any], Racks, list[Problem]]:
     """
-    Return the sections of all files as one, and what is wrong with them.
+    Return the sections of all files as one, racks apart, and what is wrong with them.
 
     source
         The files. Each may add entries to a section; an entry stands in one file only.
     """
-    raw: dict[str, dict[str, Any]] = {}
+    raw: dict[str, Any] = {}
+    racks = Racks()
     problems: list[Problem] = []
-    homes: dict[tuple[str, str], str] = {}
+    homes: dict[tuple[str, str], SourceFile] = {}
     for file in source.files:
         problems += file.problems
-        problems += _named(file)
-        for section, entries in file.data.items():
-            if section not in schema.SECTIONS or not isinstance(entries, Mapping):
-                continue
-            merged = raw.setdefault(section, {})
-            if merged.keys().isdisjoint(entries):
-                merged.update(entries)
-                homes.update(dict.fromkeys(((section, key) for key in entries), file.name))
-                continue
-            for key, value in entries.items():
-                home = homes.setdefault((section, key), file.name)
-                if home != file.name:
-                    path = (section, key)
-                    problem = f"stands in two files, first at {OTHER}"
-                    advice = "remove or rename one of them"
-                    twice = Problem(path, "duplicate-entry", problem, advice, file=file.name)
-                    problems.append(twice._replace(other=path))
+        if isinstance(file.data, Kept):
+            entries = [("racks", file.data.names)]
+        else:
+            problems += _named(file)
+            entries = [
+                (section, list(data))
+                for section, data in file.data.items()
+                if section in schema.SECTIONS and isinstance(data, Mapping)
+            ]
+        for section, names in entries:
+            if section != "racks":
+                raw.setdefault(section, {})
+            for name in names:
+                if homes.setdefault((section, name), file) is not file:
+                    problems.append(_twice(file, (section, name)))
+                elif section == "racks":
+                    racks.homes[name] = file
                 else:
-                    merged[key] = value
-    return raw, problems
+                    raw[section][name] = file.data[section][name]
+    return raw, racks, problems
+
+
+def _twice(file: SourceFile, path: Path) -> Problem:
+    problem = f"stands in two files, first at {OTHER}"
+    advice = "remove or rename one of them"
+    return Problem(path, "duplicate-entry", problem, advice, file=file.name, other=path)
 
 
 def _named(file: SourceFile) -> Iterator[Problem]:

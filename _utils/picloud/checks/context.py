@@ -29,6 +29,8 @@ class Known:
 
     raw
         The sections as written, merged from all files.
+    racks
+        Racks as written, by name.
     common
         The same, validated; entries with faults are left out.
     complete
@@ -36,9 +38,11 @@ class Known:
     """
 
     raw: Mapping[str, Any]
+    racks: Mapping[str, Any]
     common: schema.Common
     complete: bool
     _settings: dict[tuple[str, tuple[Path, ...]], schema.Model | None] = field(default_factory=dict)
+    _plain: dict[tuple[str, tuple[Path, ...]], Any] = field(default_factory=dict)
 
     def declared(self, section: str) -> Mapping[str, Any]:
         """Return the entries of a section as written, also those with faults."""
@@ -79,6 +83,14 @@ class Known:
                 found = fit(schema.PART_MODELS[part], {}, ())[0]
             self._settings[key] = found
         return self._settings[key]
+
+    def plain(self, part: str, layers: tuple[Layer, ...]) -> Any:
+        """Return settings as plain data that may be changed."""
+        key = (part, tuple(one.path for one in layers if part in one.data))
+        if key not in self._plain:
+            settings = self.settings(part, layers)
+            self._plain[key] = settings.model_dump(mode="json") if settings is not None else {}
+        return merge.copy(self._plain[key])
 
     def origin(self, part: str, layers: tuple[Layer, ...], keys: Path) -> Path:
         """Return the path at which a setting got its value: the last layer that has it."""

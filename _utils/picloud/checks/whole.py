@@ -43,7 +43,7 @@ def check(known: Known, racks: Racks, sound: bool) -> Iterator[Problem]:
         yield from masters(known, racks)
         yield from role_counts(known, racks)
         yield from role_spread(known, racks)
-        yield from any_node(known, racks)
+        yield from any_node(racks)
 
 
 def unique(racks: Racks) -> Iterator[Problem]:
@@ -91,7 +91,7 @@ def host_addresses(known: Known, racks: Racks) -> Iterator[Problem]:
     if not hosts:
         return
     for rack in racks.values():
-        names = rack.column("fqdn")
+        names = (f"{node}.{rack.domain}" for node in rack.column("id"))
         if hosts.keys().isdisjoint(names):
             continue
         for node in rack.nodes.values():
@@ -124,10 +124,13 @@ def masters(known: Known, racks: Racks) -> Iterator[Problem]:
 
 
 def _addressed(racks: Iterable[Rack], name: str) -> bool:
+    node, _, domain = name.partition(".")
     return any(
-        full == name and address is not None
+        address is not None
         for rack in racks
-        for full, address in zip(rack.column("fqdn"), rack.column("address"), strict=True)
+        if rack.domain == domain
+        for other, address in zip(rack.column("id"), rack.column("address"), strict=True)
+        if other == node
     )
 
 
@@ -140,7 +143,7 @@ def _holders(known: Known, racks: Racks) -> dict[str, Counter[str]]:
     }
     held: dict[str, Counter[str]] = {name: Counter() for name in ruled}
     for rack in racks.values() if ruled else ():
-        for role, number in Counter(chain.from_iterable(rack.column("roles"))).items():
+        for role, number in Counter(" ".join(rack.column("roles")).split()).items():
             if role in held:
                 held[role][rack.name] = number
     return held
@@ -174,10 +177,9 @@ def role_spread(known: Known, racks: Racks) -> Iterator[Problem]:
             yield Problem(("roles", name, "spread"), "role-spread", problem, advice)
 
 
-def any_node(known: Known, racks: Racks) -> Iterator[Problem]:
+def any_node(racks: Racks) -> Iterator[Problem]:
     """There is a node."""
-    declared = known.declared("racks")
-    if not any(isinstance(rack, Mapping) and rack.get("nodes") for rack in declared.values()):
+    if not any(rack.column("id") for rack in racks.values()):
         problem = "no rack has a node"
         advice = "add racks: with a node in a slot, as examples/pi2-14 does"
         yield Problem(("racks",), "empty-cloud", problem, advice)
