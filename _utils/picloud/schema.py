@@ -53,6 +53,22 @@ class Journal(Model):
     """Whether entries also go to a syslog daemon, if one is installed."""
 
 
+class Log(Model):
+    """Log files; small and few, because cards are."""
+
+    max_mb: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Size in MB at which a log file is rotated."""
+    keep: Annotated[int, Field(ge=0, le=100)] = 2
+    """How many old files of Salt's own logs are kept."""
+
+
+class Ssh(Model):
+    """The SSH server."""
+
+    shared_host_keys: f.Many[f.Word] = ()
+    """Fingerprints (`SHA256:...`) of host keys known to be on more than one node: they are replaced."""
+
+
 class Base(Model):
     """Part `base`: the operating system of a node."""
 
@@ -62,6 +78,10 @@ class Base(Model):
     """Size of the swap file in MB; 0 for none."""
     journal: Journal = Journal()
     """The system journal."""
+    log: Log = Log()
+    """Log files."""
+    ssh: Ssh = Ssh()
+    """The SSH server."""
     packages: f.Many[f.Package] = ()
     """Packages to install beside those of the image."""
 
