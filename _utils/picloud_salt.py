@@ -155,13 +155,14 @@ class _Renderer:
         if "yaml" not in names:
             pipe = "|".join(names) or "nothing"
             raise load.RenderError(f"{pipe} makes no YAML; end the first line with |yaml", 1)
-        place = names.index("yaml")
+        place, static = names.index("yaml"), True
         for name, argument in stages[:place]:
             if name != "jinja" or self._jinja_by_line or _JINJA.search(text):
                 text = self._run(name, argument, io.StringIO(text), path)
+                static = False
         after = stages[place + 1 :]
         if not after:
-            return load.Rendered(text)
+            return load.Rendered(text, static=static)
         return load.Rendered(text, lambda data: self._data(after, data, path))
 
     def _stages(self, text: str) -> list[tuple[str, str]]:

@@ -222,7 +222,7 @@ class Store:
             return state
         kept_files, kept_keys = self._database.digests(), self._database.keys()
         files = {
-            file.name: (file.digest, file.data)
+            file.name: (file.digest, dict(file.data))
             for file in source.files
             if kept_files.get(file.name) != file.digest
         }

@@ -58,7 +58,7 @@ def test_files_are_read_once_per_change(root, database, renders, edit):
     assert sorted(renders.seen) == ["common.sls", "rack1.sls", "rack2.sls"]
     edit(root / "racks" / "rack1.sls", "10.0.1.1", "10.0.1.9")
     assert store.view("pi11")[0]["node"]["address"] == "10.0.1.9"
-    assert len(renders.seen) == 6
+    assert renders.seen[3:] == ["rack1.sls"]
 
 
 def test_another_process_finds_it_compiled(root, database, renders):
