@@ -4,6 +4,7 @@ Ansible inventories of Pis: groups become racks or roles, variables become what 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from picloud import suggest
@@ -138,7 +139,7 @@ def _machine(
     for key, var in inventory.vars[host].items():
         given[key] = (var, f"{host}.{key}")
     machine = Machine(Given(host, line, host))
-    if re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:]*::?[0-9A-Fa-f:]*", host) and "." in host + ".":
+    if _is_address(host):
         _named_by_address(machine, host, line, log)
     for key, names in VARIABLES.items():
         found = next((given[name] for name in names if name in given), None)
@@ -158,9 +159,17 @@ def _machine(
     return machine
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _named_by_address(machine: Machine, host: str, line: int, log: Log) -> None:
     """Inventories of bare addresses: the address is known, the name is not."""
-    name = slug(f"pi-{host.rpartition('.')[2] or host}")
+    name = slug(f"pi-{re.split('[.:]', host)[-1]}")
     log.fault(
         line,
         host,

@@ -92,6 +92,15 @@ def _cluster(cluster: Item, path: str, place: int, lab: Lab) -> None:
             f"name the cluster's domain; its rack is printed as rack{place + 1}",
         )
     rack = slug(domain.removesuffix(lab.domain).strip(".") or domain.partition(".")[0])
+    other = next((m for m in lab.machines if m.rack == rack), None) if rack else None
+    if other:
+        log.fault(
+            cluster.get("domain").line,
+            f"{path}.domain",
+            "doubled-domain",
+            f"{show(domain)} is the domain of {other.name.path.partition('.')[0]}, too",
+            f"give each cluster its own; the nodes of both are printed in {rack}",
+        )
     nodes = cluster.get("nodes")
     if not nodes.items:
         log.fault(
@@ -108,17 +117,20 @@ def _cluster(cluster: Item, path: str, place: int, lab: Lab) -> None:
         _node(node, where, cluster, rack or f"rack{place + 1}", lab)
     prefix = cluster.get("prefix")
     if not prefix.text:
-        _empty_prefix(prefix, path, lab, lab.machines[begin:])
+        _empty_prefix(prefix, path, lab, nodes.items, lab.machines[begin:])
 
 
-def _empty_prefix(prefix: Item, path: str, lab: Lab, machines: list[Machine]) -> None:
+def _empty_prefix(
+    prefix: Item, path: str, lab: Lab, nodes: list[Item], machines: list[Machine]
+) -> None:
+    suffixes = [node.get("suffix").text for node in nodes]
     without = [machine.name.text for machine in machines if "address" not in machine.given]
     if without:
         have = count(len(without), "node has", "nodes have")
         problem = f"is empty, so {have} no address: "
         problem += ", ".join(without[:8]) + (" ..." if len(without) > 8 else "")
         remedy = "write the first three numbers of the cluster's addresses: 10.0.1"
-    elif machines or not lab.master:
+    elif all(_is_address(suffix) for suffix in suffixes):
         problem = "is empty, so the suffixes are taken for whole addresses"
         remedy = "write the part all addresses of the cluster begin with: 10.0.1"
     else:

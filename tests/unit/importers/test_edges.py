@@ -335,6 +335,46 @@ def test_ranges_of_hosts(pattern, last):
     assert list(printed.values())[-1]["id"] == last
 
 
+def test_hosts_that_are_bare_addresses_get_a_name_to_confirm():
+    text = "[rack1]\n10.0.0.7 model=pi4b\nfd00::8 model=pi4b\n77 model=pi4b\n"
+    assert nodes(text, "ansible")["rack1"] == {
+        "shelf/1": {"id": "pi-7", "address": "10.0.0.7"},
+        "shelf/2": {"id": "pi-8", "ipv6": "fd00::8"},
+        "shelf/3": {"id": "77"},
+    }
+    assert [fault.partition(";")[0] for fault in faults(text, "ansible")] == [
+        "file:2: 10.0.0.7: is an address without a host name",
+        "file:3: fd00::8: is an address without a host name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [
+        ("7", "is empty, so 1 node has no address: pi2; write the first three numbers of the "
+              "cluster's addresses: 10.0.1"),
+        ("10.0.9.7", "is empty, so the suffixes are taken for whole addresses; write the part all "
+                     "addresses of the cluster begin with: 10.0.1"),
+    ],
+)  # fmt: skip
+def test_an_empty_prefix_is_named_whatever_the_suffix(suffix, expected):
+    clusters = json.loads(GOOD["rpiaas"])["clusters"]
+    node = {"type": "pi4b", "hostname": "pi2", "suffix": suffix}
+    clusters.append({"domain": "d.test", "prefix": "", "nodes": [node]})
+    assert faults(json.dumps({"clusters": clusters}), "rpiaas") == [
+        f"file:1: clusters[1].prefix: {expected}"
+    ]
+
+
+def test_a_cluster_that_is_there_twice_is_named():
+    (cluster,) = json.loads(GOOD["rpiaas"])["clusters"]
+    second = json.loads(json.dumps(cluster).replace("pi1", "pi2").replace("10.0.1", "10.0.2"))
+    assert faults(json.dumps({"clusters": [cluster, second]}), "rpiaas") == [
+        'file:1: clusters[1].domain: "c.test" is the domain of clusters[0], too; '
+        "give each cluster its own; the nodes of both are printed in c"
+    ]
+
+
 def test_a_circle_of_groups_ends():
     text = "[rack1]\npi1 model=pi4b\n[a:children]\nb\nrack1\n[b:children]\na\n"
     assert data(text, "ansible")["racks"]["rack1"]["roles"] == ["a", "b"]
