@@ -56,7 +56,16 @@ class Watch:
                 "This master has no ext_pillar picloud, so no node gets a pillar from it;"
                 " see master/master.d/picloud.conf."
             )
+        self.changed_at = self._changed_at()
         self.keys = picloud_jobs.keys(opts)
+
+    def _changed_at(self):
+        """Return when the description in force was last edited, as far as can be told."""
+        if self.faults:
+            return self.state["compiled_at"]
+        root = picloud_salt.description(self.opts)
+        times = [path.stat().st_mtime for path in root.rglob("*.sls") if path.is_file()]
+        return min(max(times, default=0.0), self.state["compiled_at"])
 
     def node(self, name):
         """
@@ -117,7 +126,7 @@ class Watch:
             last=record.last,
             awaited=None if awaited is None else self.now - awaited,
             seen_at=max(filter(None, (heard, record.last and record.last.at)), default=None),
-            changed_at=self.state["compiled_at"],
+            changed_at=self.changed_at,
         )
         return watch.Seen(evidence, grains)
 
@@ -140,7 +149,7 @@ class Watch:
                 "broken_at": self.state["broken_since"] or None,
             },
             "master": {
-                "id": self.opts["id"],
+                "id": self.opts["id"].removesuffix("_master"),
                 "salt": salt.version.__version__,
                 "modules": self.modules(),
             },

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from picloud import status
@@ -127,7 +128,7 @@ def strip(name: str, data: Data, name_width: int) -> Text:
     return line
 
 
-def concerns(nodes: Iterable[Data], most: int = 1000) -> list[Text]:
+def concerns(nodes: Iterable[Data], most: int = 1000) -> list[RenderableType]:
     """
     Return a line for each kind of concern, worst first, with the nodes it is about.
 
@@ -142,20 +143,18 @@ def concerns(nodes: Iterable[Data], most: int = 1000) -> list[Text]:
         text = "; ".join([*said, *status.remarks(node)])
         text = re.sub(rf"\b{re.escape(node['id'])}\b", "NODE", text)
         groups.setdefault((node["state"], text), []).append(node["id"])
-    lines = [Text()] if groups else []
+    if not groups:
+        return []
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=3, no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for (state, text), names in list(groups.items())[:most]:
+        said_of = text.replace("NODE", names[0]) if len(names) == 1 else text
+        table.add_row(Text("  ").append_text(led(state)), Text(_some(names)), Text(said_of))
     left = sum(len(names) for names in list(groups.values())[most:])
-    groups = dict(list(groups.items())[:most])
-    shown = {key: _some(names) for key, names in groups.items()}
-    wide = max(map(len, shown.values()), default=0)
-    for (state, text), names in groups.items():
-        line = Text("  ")
-        line.append_text(led(state))
-        line.append(f" {shown[state, text]:<{wide}}  ", style="bold")
-        line.append(text.replace("NODE", names[0]) if len(names) == 1 else text)
-        lines.append(line)
-    if left:
-        lines.append(Text(f"  and {left} more nodes: salt-run picloud.nodes"))
-    return lines
+    more = [Text(f"  and {left} more nodes: salt-run picloud.nodes")] if left else []
+    return [Text(), table, *more]
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

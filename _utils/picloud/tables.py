@@ -55,7 +55,6 @@ def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int
     >>> render({"show": "message", "message": "All is well."})
     'All is well.'
     """
-    page = _PAGES[data["show"]](_clean(data), width or ENDLESS)
     console = Console(
         file=io.StringIO(),
         force_terminal=colour,
@@ -67,9 +66,21 @@ def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int
         legacy_windows=False,
     )
     with console.capture() as captured:
-        console.print(page, soft_wrap=not width)
+        console.print(page(data, width or ENDLESS), soft_wrap=not width)
     text = "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip("\n")
     return text if unicode else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def page(data: Data, width: int) -> RenderableType:
+    """
+    Return a page for rich to print.
+
+    data
+        What a runner function returned; ``show`` names the page.
+    width
+        Columns there are.
+    """
+    return _PAGES[data["show"]](_clean(data), width)
 
 
 def _clean(data: Any) -> Any:

@@ -5,6 +5,7 @@ import re
 import pytest
 from picloud import drawing, status, tables
 from rich.cells import cell_len
+from rich.console import Console, Group
 
 STATES = ["converged"] * 10 + ["drifted", "silent", "rejoining", "unknown"]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -140,15 +141,19 @@ def test_concerns_are_grouped_and_worst_first():
     ]
     nodes.append(node(4, "drifted"))
     nodes.append(node(5, "unknown", reason="run: salt pi5 state.highstate"))
-    lines = [line.plain.strip() for line in drawing.concerns(nodes)][1:]
-    assert lines == [
-        "▲ pi4       because pi4 is drifted",
-        "✗ pi2, pi3  not connected",
-        "○ pi5       run: salt pi5 state.highstate",
+
+    def lines(*args):
+        console = Console(width=200, force_terminal=False, color_system=None)
+        with console.capture() as captured:
+            console.print(Group(*drawing.concerns(nodes, *args)))
+        return [line.strip() for line in captured.get().splitlines()][1:]
+
+    assert lines() == [
+        "▲  pi4       because pi4 is drifted",
+        "✗  pi2, pi3  not connected",
+        "○  pi5       run: salt pi5 state.highstate",
     ]
-    assert [line.plain for line in drawing.concerns(nodes, 1)][-1] == (
-        "  and 3 more nodes: salt-run picloud.nodes"
-    )
+    assert lines(1)[-1] == "and 3 more nodes: salt-run picloud.nodes"
 
 
 def test_text_of_a_node_cannot_steer_the_terminal():
