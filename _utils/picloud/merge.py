@@ -23,17 +23,3 @@ def deep(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
-
-
-def copy(data: Any) -> Any:
-    """
-    Return plain data again, sharing no mapping and no list with them.
-
-    >>> copy({"a": [1, {"b": 2}]})
-    {'a': [1, {'b': 2}]}
-    """
-    if isinstance(data, dict):
-        return {key: copy(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [copy(value) for value in data]
-    return data

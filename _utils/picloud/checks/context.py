@@ -4,6 +4,7 @@ What checks look at: the description, indexed once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ class Known:
     common: schema.Common
     complete: bool
     _settings: dict[tuple[str, tuple[Path, ...]], schema.Model | None] = field(default_factory=dict)
-    _plain: dict[tuple[str, tuple[Path, ...]], Any] = field(default_factory=dict)
+    _texts: dict[tuple[str, tuple[Path, ...]], str] = field(default_factory=dict)
 
     def declared(self, section: str) -> Mapping[str, Any]:
         """Return the entries of a section as written, also those with faults."""
@@ -87,10 +88,10 @@ class Known:
     def plain(self, part: str, layers: tuple[Layer, ...]) -> Any:
         """Return settings as plain data that may be changed."""
         key = (part, tuple(one.path for one in layers if part in one.data))
-        if key not in self._plain:
+        if key not in self._texts:
             settings = self.settings(part, layers)
-            self._plain[key] = settings.model_dump(mode="json") if settings is not None else {}
-        return merge.copy(self._plain[key])
+            self._texts[key] = settings.model_dump_json() if settings is not None else "{}"
+        return json.loads(self._texts[key])
 
     def origin(self, part: str, layers: tuple[Layer, ...], keys: Path) -> Path:
         """Return the path at which a setting got its value: the last layer that has it."""

@@ -41,11 +41,16 @@ def references(index: RackIndex) -> Iterator[Problem]:
 def complete(index: RackIndex) -> Iterator[Problem]:
     """Every node has a model and an image."""
     for key, section in (("model", "boards"), ("image", "images")):
-        for seat in index.seats:
-            if not getattr(seat.node, key):
-                problem = f"has no {key}: neither the node nor its rack names one"
-                advice = f"add {key}: one of {', '.join(index.known.declared(section)) or section}"
-                yield Problem(seat.path, f"missing-{key}", problem, advice)
+        lacking = [seat for seat in index.seats if not getattr(seat.node, key)]
+        if not lacking:
+            continue
+        path, problem = lacking[0].path, f"has no {key}: neither the node nor its rack names one"
+        if len(lacking) > 1:
+            path, names = index.path, ", ".join(seat.node.id for seat in lacking[:3])
+            more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            problem = f"names no {key}, nor do {names}{more}"
+        advice = f"add {key}: one of {', '.join(index.known.declared(section)) or section}"
+        yield Problem(path, f"missing-{key}", problem, advice)
 
 
 def slots(index: RackIndex) -> Iterator[Problem]:
@@ -162,6 +167,8 @@ def hub_ports(index: RackIndex) -> Iterator[Problem]:
         if index.design is None:
             continue
         if number > len(index.hubs):
+            if seat.declared.hub is None:
+                continue  # the design has too few hubs: hardware.hubs_by_slot says so
             problem = f"design {index.rack.design} has no hub {number}"
             advice = f"it has {len(index.hubs)}; hub: 1 is the first"
             yield Problem(_place(seat, "hub"), "unknown-hub", problem, advice)

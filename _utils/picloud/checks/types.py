@@ -85,6 +85,8 @@ def _explain(
     seen: set[Path] = set()
     for detail in details:
         loc = detail["loc"]
+        if detail["type"] == "too_short" and detail["input"]:
+            continue  # it is not empty: what is in it has faults, which are named
         if loc and loc[-1] == "[key]":
             loc = loc[:-1]
         elif loc and loc[-1] in _UNION and not _holds(data, loc):

@@ -1,0 +1,2 @@
+#!jinja|yaml|gpg
+base: {packages: [vim]}

@@ -1,0 +1,34 @@
+boards:
+  pi2b:
+    name: Raspberry Pi 2 Model B
+    soc: BCM2836
+    arch: armhf
+    ram_mb: 1024
+    cpus: 4
+    ghz: 0.9
+    nic_mbps: 100
+    peak_ma: 820
+    poe: true
+    max_overclock: {arm_freq: 1000, over_voltage: 2}
+  zero2w:
+    name: Raspberry Pi Zero 2 W
+    soc: BCM2710A1
+    arch: arm64
+    ram_mb: 512
+    cpus: 4
+    ghz: 1.0
+    nic_mbps: 0
+    peak_ma: 600
+    max_overclock: {arm_freq: 1200}
+
+switches:
+  gs105: {ports: 5, mbps: 1000, poe_watts: 60}
+
+hubs:
+  usb4: {ports: 4, supply_ma: 3000}
+
+designs:
+  shelf:
+    towers: {left: 2, right: 2}
+    switch: gs105
+    power: poe

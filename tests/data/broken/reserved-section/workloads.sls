@@ -1,0 +1,1 @@
+workloads: {web: {image: nginx}}

@@ -1,0 +1,1 @@
+swiches: {gs108: {ports: 8, mbps: 1000}}
