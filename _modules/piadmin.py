@@ -103,8 +103,9 @@ def plan(admins, *, record=RECORD, sudoers=SUDOERS, shadow=SHADOW, keys=KEYS):
     record, sudoers, shadow, keys
         Our record, our sudoers file, the shadow file, the folder of keys.
 
-    Returns ``{"add": [...], "unlock": [...], "keys": [...], "lock": [...], "sudoers": bool}``, the
-    lists with names. Raises ``SaltInvocationError`` for an account that exists and is not ours.
+    Returns ``{"add": [...], "unlock": [...], "keys": [...], "lock": [...], "forget": [...],
+    "sudoers": bool}``, the lists with names; to forget are accounts of ours that somebody removed.
+    Raises ``SaltInvocationError`` for an account that exists and is not ours.
 
     CLI Example:
 
@@ -138,6 +139,7 @@ def plan(admins, *, record=RECORD, sudoers=SUDOERS, shadow=SHADOW, keys=KEYS):
             for name in present
             if name not in wanted and (name not in locked or look(f"{keys}/{name}"))
         ],
+        "forget": [name for name in ours if name not in present and name not in wanted],
         "sudoers": look(sudoers).get("contents", "") != sudoers_text(admins),
     }
 
@@ -209,6 +211,25 @@ def lock(name, record=RECORD, keys=KEYS):
         raise SaltInvocationError(f"{name} was not made by Salt, so it is not touched")
     __salt__["pifile.put"](f"{keys}/{name}", {})
     _run(["usermod", "--expiredate", "1", "--password", "*", name])
+
+
+def forget(name, record=RECORD, keys=KEYS):
+    """
+    Take an account that is gone off the record, with its keys: who gets its name is not ours.
+
+    name
+        The account.
+    record, keys
+        As in ``piadmin.plan``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi3 piadmin.forget jane
+    """
+    __salt__["pifile.put"](f"{keys}/{name}", {})
+    _note({other: uid for other, uid in _record(record).items() if other != name}, record)
 
 
 def set_keys(name, lines, keys=KEYS):

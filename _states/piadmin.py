@@ -45,6 +45,8 @@ def managed(name, admins):
         # Those who leave go first: no sudo rule may outlive its reason, even if a later step fails.
         for who in plan["lock"]:
             __salt__["piadmin.lock"](who)
+        for who in plan["forget"]:
+            __salt__["piadmin.forget"](who)
         for who in plan["add"]:
             __salt__["piadmin.add"](who, admins[who].get("comment", ""))
         for who in plan["unlock"]:
