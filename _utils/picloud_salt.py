@@ -7,10 +7,12 @@ reach it through here. Works in a daemon and in a plain script alike.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _JINJA = re.compile(r"\{[{%#]")
 _LINE_OPTIONS = ("line_statement_prefix", "line_comment_prefix")
 _CONTEXT = {"_pillar_rend": True}
+#: Salt's loggers of failed renderings.
+_LOUD = ("salt.utils.templates", "salt.loaded.int.render.gpg")
 
 #: What ``saltutil.sync_all`` brings to the nodes.
 SYNCED = ("_beacons", "_grains", "_modules", "_states")
@@ -86,7 +90,6 @@ def store(opts: dict[str, Any], path: str | Path | None = None) -> Store:
 
         view, faults = picloud_salt.store(__opts__).view("pi3")
     """
-    opts = opts.value() if hasattr(opts, "value") else opts  # out of the loader that called
     root = Path(path) if path else description(opts)
     key = (root, database(opts))
     if key not in _stores:
@@ -142,9 +145,10 @@ class _Renderer:
     """Renders one file after the other; Salt's loaders are made when a file first needs them."""
 
     def __init__(self, opts: dict[str, Any], root: Path) -> None:
-        self._opts = opts
         self._root = root
         self._loaded: Any = None
+        # What a loader hands out works only while it calls; the dict in it works later too.
+        self._opts = opts = opts.value() if hasattr(opts, "value") else opts
         lines = {**(opts.get("jinja_env") or {}), **(opts.get("jinja_sls_env") or {})}
         self._jinja_by_line = any(lines.get(option) for option in _LINE_OPTIONS)
 
@@ -187,23 +191,19 @@ class _Renderer:
             raise load.RenderError(f"there is no renderer {name}", 1)
         options: dict[str, Any] = {"argline": argument} if argument else {}
         sls = ".".join(path.relative_to(self._root).with_suffix("").parts)
-        logger = logging.getLogger("salt.utils.templates")
-        quiet = logger.disabled
-        logger.disabled = True  # it logs a traceback of what becomes a fault with file and line
         try:
-            made = renderers[name](
-                given,
-                "base",
-                sls,
-                renderers=renderers,
-                tmplpath=str(path),
-                context=dict(_CONTEXT),
-                **options,
-            )
+            with _quiet():
+                made = renderers[name](
+                    given,
+                    "base",
+                    sls,
+                    renderers=renderers,
+                    tmplpath=str(path),
+                    context=dict(_CONTEXT),
+                    **options,
+                )
         except SaltRenderError as error:
             raise _render_error(error) from error
-        finally:
-            logger.disabled = quiet
         return made.read() if hasattr(made, "read") else made
 
     def _data(self, stages: list[tuple[str, str]], data: Any, path: Path) -> Any:
@@ -229,6 +229,20 @@ class _Renderer:
             functions = salt.loader.minion_mods(opts)
             self._loaded = salt.loader.render(opts, functions, pillar={})
         return self._loaded
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep out of the log what becomes a fault with file and line: tracebacks, ciphertext."""
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    before = [logger.disabled for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.disabled = True
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def _render_error(error: SaltRenderError) -> load.RenderError:

@@ -31,7 +31,8 @@ class Figure(NamedTuple):
     baseline: str
 
     def __str__(self) -> str:
-        return f"{self.name}\t{self.value:.3g}\t{self.unit}\t{self.baseline}"
+        value = f"{self.value:.0f}" if abs(self.value) >= 1000 else f"{self.value:.3g}"
+        return f"{self.name}\t{value}\t{self.unit}\t{self.baseline}"
 
 
 def cpu_medians(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
