@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from picloud.cloud import Cloud, build
 from picloud.faults import DescriptionError, Fault
 from picloud.load import from_texts

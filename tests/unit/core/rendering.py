@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-
 from picloud.load import Rendered, RenderError
 
 

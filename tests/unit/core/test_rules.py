@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from picloud import formats
 from picloud.cloud import build
 from picloud.faults import DescriptionError
