@@ -17,6 +17,8 @@ DEEPEST = 60
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n]*")
 _WORD = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity")
+#: YAML 1.1 begins a new line at these, no editor does: lines would be counted wrongly.
+_NO_BREAKS = {0x85: " ", 0x2028: " ", 0x2029: " "}
 _NULL_TAG = "tag:yaml.org,2002:null"
 
 
@@ -163,7 +165,7 @@ def parse_yaml(text: str) -> list[Item]:
     '12:34:56:12:34:56'
     """
     try:
-        nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+        nodes = list(yaml.compose_all(text.translate(_NO_BREAKS), Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context).split())

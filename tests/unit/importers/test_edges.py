@@ -375,6 +375,12 @@ def test_a_cluster_that_is_there_twice_is_named():
     ]
 
 
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029"])
+def test_lines_are_counted_as_editors_do(mark):
+    text = f"all:\n  # a{mark}b\n  hosts:\n    pi1: {{model: pi99}}\n"
+    assert faults(text, "ansible")[0].startswith("file:4: pi1.model: ")
+
+
 def test_a_circle_of_groups_ends():
     text = "[rack1]\npi1 model=pi4b\n[a:children]\nb\nrack1\n[b:children]\na\n"
     assert data(text, "ansible")["racks"]["rack1"]["roles"] == ["a", "b"]
