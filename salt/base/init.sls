@@ -32,7 +32,7 @@ base-locale:
   pifile.managed:
     - files: {{ map.locale | json }}
     - apply:
-      - [locale-gen]
+      - [locale-gen, --keep-existing]
     - require:
       - pihost: base-packages
 
