@@ -36,6 +36,8 @@ Entry = tuple[str, int, int, int, int]
 
 #: How often a compilation starts again because a file changed under it.
 TRIES = 3
+#: Seconds until a database that could not be used is tried again.
+AGAIN_S = 10.0
 #: Coarsest step of file times in seconds (the kernel's tick is 1 to 10 ms): what was written less
 #: than this ago may change once more without its time showing it.
 TICK_S = 0.02
@@ -92,6 +94,7 @@ class Store:
         self._version = f"{code_version()} {self.root.resolve()}"
         self._database = Database(Path(database), self._version)
         self._memory = _Memory()
+        self._again = 0.0
         self._reported = ""
         self._entries: list[Entry] = []
         self._fingerprint = ""
@@ -278,6 +281,8 @@ class Store:
 
     def _repaired(self, use: Any) -> Any:
         """Use the database; when it is damaged make a new one and use that."""
+        if self.storage and time.monotonic() < self._again:
+            raise StorageError(self.storage)
         try:
             return use()
         except Corrupt as error:
@@ -291,6 +296,8 @@ class Store:
 
     def _from_memory(self, found: str, error: StorageError) -> _Memory:
         """Serve without the database: compile for this process alone."""
+        if time.monotonic() >= self._again:
+            self._again = time.monotonic() + AGAIN_S
         if self.storage != str(error):
             self.storage = str(error)
             log.error("%s. Until then this process serves the description from memory", error)

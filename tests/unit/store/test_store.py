@@ -324,11 +324,18 @@ def test_a_full_disk_is_survived(store, root, edit, monkeypatch, caplog):
         with database._explained():
             raise sqlite3.OperationalError("database or disk is full")
 
+    compiled = []
+    build = store_module.build
+    monkeypatch.setattr(store_module, "build", lambda *a: compiled.append(1) or build(*a))
     with monkeypatch.context() as patch:
         patch.setattr(database, "keep", full)
         edit(root / "racks" / "rack1.sls", "10.0.1.1", "10.0.1.9")
         assert store.view("pi11")[0]["node"]["address"] == "10.0.1.9"
         assert "make room on the disk" in store.state()["storage"]
+        del compiled[:]
+        assert store.view("pi12")[0]["node"]["id"] == "pi12"
+        assert compiled == []  # served from memory, and the disk is not tried at every call
+    monkeypatch.setattr(store, "_again", 0.0)
     assert store.view("pi11")[0]["node"]["address"] == "10.0.1.9"
     assert store.state()["storage"] == ""
     assert any("can be used again" in record.message for record in caplog.records)
