@@ -1,0 +1,44 @@
+"""
+A lab apart for the tests: a copy of the checkout on 10.81.0.0/16, removed in the end.
+
+``lab`` is up and converged when a test gets it, with nodes pi0, pi1 and pi2; see
+:class:`lab.apart.Apart` for what it can do. A test that breaks something puts it right again.
+"""
+
+import os
+
+import pytest
+
+from lab.apart import Apart
+
+# Rows of the table part x run, filled by test_parts.
+REPORT: dict[str, dict[str, str]] = {}
+
+
+@pytest.fixture(scope="session")
+def lab(repo, tmp_path_factory):
+    """Return a lab of three nodes."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab needs root: run make test as root or with sudo")
+    apart = Apart("picloud-test", repo, tmp_path_factory.mktemp("lab") / "checkout")
+    with apart.running("3") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def part_report():
+    """Return the table part x run, printed when all tests are done."""
+    return REPORT
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the table part x run."""
+    if not REPORT:
+        return
+    runs = list(next(iter(REPORT.values())))
+    terminalreporter.section("part x run, on a real node")
+    width = max(len(part) for part in REPORT) + 2
+    terminalreporter.write_line(" " * width + "  ".join(f"{run:>12}" for run in runs))
+    for part, cells in REPORT.items():
+        line = "  ".join(f"{cells.get(run, 'not run'):>12}" for run in runs)
+        terminalreporter.write_line(f"{part:<{width}}{line}")
