@@ -60,7 +60,7 @@ class Apart:
                 path.write_text(text.replace(SHIPPED, APART), "utf-8")
 
     def make(self, *command: str) -> str:
-        """Run ``python -m lab`` for this lab and return what it printed; AssertionError if it failed."""
+        """Run ``python -m lab`` for this lab; what it printed, or AssertionError."""
         done = subprocess.run(
             [
                 sys.executable,
@@ -68,6 +68,7 @@ class Apart:
                 *("--cache", str(self.settings.cache), *command),
             ],
             cwd=self.source,
+            env={**os.environ, "PYTHONPATH": f"{self.source}:{self.source / '_utils'}"},
             capture_output=True,
             text=True,
             check=False,
@@ -90,7 +91,7 @@ class Apart:
     def execute(
         self, node: str, *command: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in a node or in ``head``; AssertionError when it fails, unless not ``check``."""
+        """Run a command in a node or in ``head``; with ``check``, a failure raises."""
         done = subprocess.run(
             shell.program(["docker", "exec", self.settings.container(node), *command]),
             capture_output=True,
@@ -128,7 +129,7 @@ class Apart:
         return shell.run(["docker", *command], what=f"docker {command[0]} failed")
 
     def wait(self, what: str, true: Callable[[], Any], seconds: float = 120) -> Any:
-        """Wait until ``true()`` gives something true and return that; AssertionError names ``what``."""
+        """Wait until ``true()`` gives something true and return that; else say ``what``."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := true():
