@@ -11,9 +11,9 @@ ONLY    ?=
 
 BIN     := .venv/bin
 STAMP   := .venv/.made
-RUNLAB   = $(BIN)/python -m lab --name $(LAB)
+RUNLAB   = $(ENV) $(BIN)/python -m lab --name $(LAB)
 ENV      = PYTHONPATH=.:_utils
-CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot lab tests
+CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot lab tests tools
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down shell logs salt validate schema check test test-slow bench images wheels \
@@ -54,10 +54,10 @@ salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
 quote = '$(subst ','\'',$(1))'
 
 validate: venv ## check the description in DIR (pillar/cloud); every fault with file and line
-	@$(ENV) $(BIN)/python _utils/picloud_validate.py $(DIR)
+	@$(ENV) $(BIN)/python -m tools.validate $(DIR)
 
-schema: venv ## write schema/cloud.schema.json, with which editors complete and check
-	@$(ENV) $(BIN)/python -m picloud.jsonschema schema/cloud.schema.json
+schema: venv ## write the JSON Schema for editors and docs/description.md
+	@$(ENV) $(BIN)/python -m tools.schema
 
 lint: venv ## ruff, yamllint, salt-lint, mypy
 	@$(BIN)/ruff check $(CHECKED)

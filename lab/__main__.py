@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import archives, cluster, console, converge, description, host, images, shell, wheels
+from lab import archives, cluster, console, converge, description, host, images, shell
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -99,6 +99,7 @@ def _converge(settings: Settings, names: list[str]) -> None:
                 f'see: make salt ARGS="{first.node} state.highstate"; correct it and run make up '
                 "again",
             )
+        converge.wait_for(settings, names, 120, lambda _: None)
         changes = sum(outcome.changes for outcome in outcomes)
         now.result = f"{len(good)} nodes converged, {changes} changes"
 

@@ -31,7 +31,7 @@ def place(settings: Settings, node_image: str) -> None:
     Put the busybox archive and the wheels into the file root, when they are not there.
 
     node_image
-        Image whose apt fetches Debian's busybox-static, so that the host's packages stay as they are.
+        Image whose apt fetches Debian's busybox-static: the host's packages stay as they are.
     """
     archive = images_folder(settings) / ARCHIVE
     if not archive.exists():

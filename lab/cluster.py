@@ -94,8 +94,8 @@ def ensure_network(settings: Settings, site: Site) -> str:
         ).split()
         raise LabError(
             f"{err.what}; networks that are there: {', '.join(others)}, and see: ip route",
-            f"end what uses {site.subnet} (another lab: make down), or give the site another subnet "
-            "in pillar/cloud/cloud.sls and the racks",
+            f"end what uses {site.subnet} (another lab: make down), or give the site another "
+            "subnet in pillar/cloud/cloud.sls and the racks",
         ) from err
     return f"{site.subnet}, gateway {site.gateway}"
 
@@ -314,8 +314,12 @@ def start_nodes(settings: Settings, names: Sequence[str], wave: int = 8) -> Iter
 
 def is_ready(settings: Settings, name: str) -> bool:
     """True when first boot is done, Docker Engine is active and the minion is at the master."""
-    check = f"systemctl is-active --quiet {' '.join(UNITS)} && ss -Htn dport = :4505 | grep -q ESTAB"
-    return shell.succeeds(["docker", "exec", settings.container(name), "sh", "-c", check], timeout=20)
+    check = (
+        f"systemctl is-active --quiet {' '.join(UNITS)} && ss -Htn dport = :4505 | grep -q ESTAB"
+    )
+    return shell.succeeds(
+        ["docker", "exec", settings.container(name), "sh", "-c", check], timeout=20
+    )
 
 
 def forget_seeds(settings: Settings, names: Sequence[str]) -> None:

@@ -49,7 +49,12 @@ def progress() -> Progress:
     """A bar with a count, for steps that wait for many nodes."""
     columns = (TextColumn("  {task.description:<10}"), BarColumn(), MofNCompleteColumn())
     return Progress(
-        *columns, TextColumn("{task.fields[now]}"), TimeElapsedColumn(), console=out, transient=True
+        *columns,
+        TextColumn("{task.fields[now]}"),
+        TimeElapsedColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
     )
 
 

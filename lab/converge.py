@@ -89,17 +89,17 @@ def wait_for(
         missing -= answering(settings, sorted(missing))
         seen(len(names) - len(missing))
         if missing and time.monotonic() > deadline:
-            some = sorted(missing)
+            silent = sorted(missing)
             raise LabError(
-                f"{len(some)} of {len(names)} nodes do not answer the master: {', '.join(some[:8])}",
-                f"see: make logs NODE={some[0]}; and the keys: make shell, salt-key -L",
+                f"{len(silent)} of {len(names)} nodes are silent: {', '.join(silent[:8])}",
+                f"see: make logs NODE={silent[0]}; and the keys: make shell, salt-key -L",
             )
         if missing:
             time.sleep(1)
 
 
 def highstate(settings: Settings, names: Sequence[str]) -> Iterator[Outcome]:
-    """Apply the highstate, a batch at a time where there are many; yield each node as it returns."""
+    """Apply the highstate, at most BATCH nodes at a time; yield each as it returns."""
     for begin in range(0, len(names), BATCH):
         batch = list(names[begin : begin + BATCH])
         command = [
@@ -156,27 +156,36 @@ def remember(settings: Settings, names: Sequence[str], applied: str) -> None:
 
 
 def memory(settings: Settings, names: Sequence[str]) -> float:
-    """Memory per node in MB: the control groups' figures of all node containers, without cache."""
-    text = shell.run(
-        [
-            "docker",
-            "stats",
-            "--no-stream",
-            "--format",
-            "{{.MemUsage}}",
-            *(settings.container(name) for name in names),
-        ],
-        what="docker stats failed",
-    )
-    units = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "B": 1 / 2**20}
-    total, count = 0.0, 0
-    for line in text.splitlines():
-        used = line.split("/")[0].strip()
-        unit = next((unit for unit in units if used.endswith(unit)), None)
-        if unit:
-            total += float(used.removesuffix(unit)) * units[unit]
-            count += 1
-    return total / count if count else 0.0
+    """
+    Memory per node in MB, from the control groups of the nodes' containers.
+
+    Counted is what a node cannot give back without swap: anonymous, shared and kernel memory of
+    everything in it. Page cache is left out: the kernel drops it when somebody needs the room.
+    """
+    identities = shell.run(
+        ["docker", "inspect", "--format", "{{.Id}}", *(settings.container(name) for name in names)],
+        what="docker inspect failed",
+    ).split()
+    found = [used for used in map(_used, identities) if used]
+    return sum(found) / len(found) / 2**20 if found else 0.0
+
+
+def _used(identity: str) -> int:
+    root = Path("/sys/fs/cgroup")
+    old = root / "memory/docker" / identity
+    if old.is_dir():
+        stat = _pairs(old / "memory.stat")
+        kernel = int((old / "memory.kmem.usage_in_bytes").read_text())
+        return stat["total_rss"] + stat["total_shmem"] + kernel
+    for new in (root / f"system.slice/docker-{identity}.scope", root / "docker" / identity):
+        if new.is_dir():
+            stat = _pairs(new / "memory.stat")
+            return stat["anon"] + stat["shmem"] + stat.get("kernel", stat.get("slab", 0))
+    return 0
+
+
+def _pairs(path: Path) -> dict[str, int]:
+    return {name: int(value) for name, value in map(str.split, path.read_text().splitlines())}
 
 
 def rack(settings: Settings, name: str) -> str:

@@ -1,14 +1,18 @@
 """What the lab takes from the description: site, image, and which nodes there are."""
 
 import ipaddress
+import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import picloud_salt
 import salt.config
-import salt.loader
-import salt.template
+from picloud import load
+from picloud.cloud import Cloud, build
+from picloud.faults import DescriptionError
 
 from lab.errors import LabError
 
@@ -32,6 +36,7 @@ class Site:
 
     name: str
     domain: str
+    locale: str
     master: str
     master_address: str
     subnet: str
@@ -47,71 +52,68 @@ class Site:
         return ipaddress.ip_network(self.subnet).prefixlen
 
 
-def _render(root: Path) -> dict[str, Any]:
-    """Render and merge all files; the master's own checks come later and name places."""
-    opts = salt.config.minion_config(None)
-    opts.update(file_client="local", file_roots={"base": []}, pillar_roots={"base": [str(root)]})
-    renderers = salt.loader.render(opts, {})
-    merged: dict[str, Any] = {}
-    for path in sorted(root.rglob("*.sls")):
-        data = salt.template.compile_template(str(path), renderers, "jinja|yaml", None, None)
-        for section, entries in (data or {}).items():
-            merged.setdefault(section, {}).update(entries)
-    return merged
+def _cloud(root: Path) -> Cloud:
+    try:
+        opts = salt.config.master_config(os.devnull)
+        return build(load.read(root, picloud_salt.render(opts, root)))
+    except DescriptionError as err:
+        shown = [str(fault) for fault in err.faults[:5]]
+        more = len(err.faults) - len(shown)
+        text = "\n".join(
+            ["the description has faults", *shown, *([f"and {more} more"] * bool(more))]
+        )
+        raise LabError(text, "correct them; make validate shows them all") from err
+    except OSError as err:
+        raise LabError(f"the description cannot be read: {err}", f"look at {root}") from err
 
 
 def read(checkout: Path) -> Site:
     """
-    Read the description of a checkout.
+    Read the description of a checkout; the lab stands for its first site.
 
-    Raises LabError when it cannot be used for a lab.
+    Raises LabError when it has faults or cannot be used for a lab.
 
     Example: ``read(Path.cwd()).subnet == "10.80.0.0/16"``
     """
-    root = checkout / "pillar" / "cloud"
-    try:
-        cloud = _render(root)
-        name, site = next(iter(cloud["sites"].items()))
-        boards = cloud["boards"]
-        nodes = []
-        for label, rack in cloud["racks"].items():
-            if rack.get("site") != name:
-                continue
-            for entry in rack["nodes"].values():
-                model = entry.get("model", rack.get("model"))
-                sizes = boards[model]["ram_mb"]
-                smallest = min(sizes) if isinstance(sizes, list) else sizes
-                nodes.append(
-                    Node(
-                        entry["id"],
-                        label,
-                        model,
-                        entry.get("address"),
-                        entry.get("mac"),
-                        entry.get("serial"),
-                        entry.get("ram_mb", smallest),
-                    )
-                )
-        cache = site.get("apt_cache")
-        hosts = cloud.get("network", {}).get("hosts", {})
-        image = next(iter(cloud["images"].values()))
-        return Site(
-            name=name,
-            domain=cloud["cloud"]["domain"],
-            master=site["master"],
-            master_address=hosts.get(site["master"], site["master"]),
-            subnet=site["subnet"],
-            gateway=site["gateway"],
-            cache_port=urlsplit(cache).port or 80 if cache else None,
-            image=image,
-            salt_version=cloud["salt_minion"]["version"],
-            nodes=tuple(nodes),
-        )
-    except Exception as err:
+    cloud = _cloud(checkout / "pillar" / "cloud")
+    name, site = next(iter(cloud.common.sites.items()))
+    nodes = [
+        Node(node.id, node.rack, node.model, node.address, node.mac, node.serial, node.ram_mb)
+        for node in cloud.nodes.values()
+        if node.site == name
+    ]
+    if not nodes:
+        raise LabError(f"site {name} has no nodes", "add some to a rack in pillar/cloud/racks")
+    view = cloud.view(nodes[0].id)
+    address = view["network"]["hosts"].get(site.master, site.master)
+    if not _is_address(address):
         raise LabError(
-            f"the description cannot be read: {err!r}",
-            "run: make validate, and correct what it names",
-        ) from err
+            f"the lab needs the address of the master {site.master}",
+            "name it in pillar/cloud/network.sls under hosts",
+        )
+    minion = cloud.common.salt_minion
+    gateway = site.gateway or next(ipaddress.ip_network(site.subnet).hosts())
+    return Site(
+        name=name,
+        domain=cloud.common.cloud.domain,
+        locale=cloud.common.cloud.locale,
+        master=site.master,
+        master_address=address,
+        subnet=site.subnet,
+        gateway=str(gateway),
+        cache_port=urlsplit(site.apt_cache).port or 80 if site.apt_cache else None,
+        image=view["image"],
+        salt_version=minion.version if minion else version("salt"),
+        nodes=tuple(nodes),
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def choose(site: Site, wanted: str) -> tuple[Node, ...]:

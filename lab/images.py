@@ -16,7 +16,7 @@ from lab.settings import Settings
 
 HERE = Path(__file__).parent / "image"
 REPOSITORY = "picloud-lab"
-# Beside the description's packages: what a container needs that a Pi has from its firmware or kernel.
+# Beside the description's packages: what a container needs and a Pi has otherwise.
 LAB_PACKAGES = ("ca-certificates", "iproute2", "iptables", "kmod", "procps", "tzdata")
 LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*/*")
 
@@ -47,7 +47,7 @@ def build_base(site: Site) -> str:
     if image.get("security_mirror"):
         sources.append(f"deb {image['security_mirror']} {suite}-security {components}")
     script = HERE / "customize.sh"
-    name = f"{REPOSITORY}/base:{digest([*packages, *sources, *LEAVE_OUT, script])}"
+    name = f"{REPOSITORY}/base:{digest([*packages, *sources, *LEAVE_OUT, site.locale, script])}"
     if exists(name):
         return name
     command = [
@@ -65,7 +65,7 @@ def build_base(site: Site) -> str:
     load = shell.program(
         ["docker", "import", "--change", "LABEL picloud.lab.image=base", "-", name]
     )
-    env = os.environ | {"PICLOUD_SOURCES": "\n".join(sources)}
+    env = os.environ | {"PICLOUD_SOURCES": "\n".join(sources), "PICLOUD_LOCALE": site.locale}
     shell.note(f"+ {' '.join(command)} | {' '.join(load)}")
     with (shell.log_path() or Path("/dev/null")).open("ab") as log:
         make = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=env)

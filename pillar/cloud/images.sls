@@ -6,4 +6,6 @@ images:
     mirror: http://deb.debian.org/debian
     security_mirror: http://deb.debian.org/debian-security
     components: [main, non-free-firmware]
-    packages: [systemd, systemd-sysv, dbus, openssh-server, python3, python3-venv, docker.io]
+    # What the parts would install anyway is here too: a new card converges without a download.
+    packages: [systemd, systemd-sysv, systemd-timesyncd, dbus, openssh-server, sudo, locales, logrotate,
+               tzdata, ca-certificates, python3, python3-venv, docker.io]
