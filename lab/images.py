@@ -136,7 +136,7 @@ def _context(checkout: Path, folder: Path, node: list[Path], master: list[Path])
     for config in (*(checkout / "master/minion.d").glob("*.conf"), HERE / "board.conf"):
         shutil.copy2(config, minion)
     shutil.copytree(HERE / "boot", folder / "context/boot/firmware")
-    shutil.copy2(HERE / "salt-master.service", folder / "master/etc/systemd/system")
+    shutil.copy2(checkout / "master/salt-master.service", folder / "master/etc/systemd/system")
 
 
 def build(settings: Settings, site: Site) -> dict[str, str]:
@@ -160,6 +160,7 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     ]
+    own.append(settings.checkout / "master/salt-master.service")
     node_inputs = [*sorted(for_node.items()), *own]
     master_inputs = [*node_inputs, *sorted(for_master.items())]
     names = {
