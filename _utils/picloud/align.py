@@ -10,20 +10,22 @@ one. Used only when there is a fault to place.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _TAG = re.compile(r"{{.*?}}|{%.*?%}|{#.*?#}")
 _OPEN = re.compile(r"({{|{%|{#)(?!.*(}}|%}|#}))")
 #: Candidates kept for each rendered line.
-_WIDTH = 24
+_WIDTH = 12
 
 
-class _Pattern(NamedTuple):
-    line: int
+class _Kind(NamedTuple):
+    """Source lines of the same text, and how close a match with them is (the less, the closer)."""
+
     regex: re.Pattern[str]
-    #: Length of the text that is not filled in: the more, the closer a match.
-    fixed: int
+    cost: float
+    lines: list[int]
 
 
 class _Way(NamedTuple):
@@ -48,24 +50,36 @@ def align(source: str, rendered: str) -> list[int]:
     if sources == lines or not _TAG.search(source):
         shift = _shift(sources, lines)
         return [min(max(1, place + shift), len(sources)) for place in range(1, len(lines) + 1)]
-    exact: dict[str, list[int]] = defaultdict(list)
-    patterns: list[_Pattern] = []
+    kinds: dict[str, _Kind] = {}
     for number, text in enumerate(sources, 1):
-        if _TAG.search(text) or _OPEN.search(text):
-            fixed = _TAG.split(text)
-            regex = re.compile("(?s:.*)".join(map(re.escape, fixed)).strip())
-            patterns.append(_Pattern(number, regex, sum(len(part.strip()) for part in fixed)))
-        else:
-            exact[text.strip()].append(number)
+        key = text.strip()
+        if key not in kinds:
+            kinds[key] = _kind(key)
+        kinds[key].lines.append(number)
     ways = [_Way(0.0, 0, None)]
+    fitting: dict[str, list[_Kind]] = {}
     for text in lines:
-        ways = _step(ways, text.strip(), exact, patterns)
+        key = text.strip()
+        if key not in fitting:
+            fitting[key] = [kind for kind in kinds.values() if kind.regex.fullmatch(key)]
+        ways = _step(ways, fitting[key])
     best: _Way | None = min(ways)
     found = []
     while best is not None and best.before is not None:
         found.append(max(1, best.line))
         best = best.before
     return found[::-1]
+
+
+def _kind(text: str) -> _Kind:
+    if not (_TAG.search(text) or _OPEN.search(text)):
+        return _Kind(re.compile(re.escape(text)), 0.0, [])
+    fixed = _TAG.split(text)
+    size = sum(len(part.strip()) for part in fixed)
+    if not size and "{{" not in text:
+        return _Kind(re.compile(""), 0.2, [])  # statements alone leave an empty line
+    regex = re.compile("(?s:.*)".join(map(re.escape, fixed)))
+    return _Kind(regex, 0.3 + 3.0 / (1 + size), [])
 
 
 def _shift(sources: list[str], lines: list[str]) -> int:
@@ -76,15 +90,8 @@ def _shift(sources: list[str], lines: list[str]) -> int:
     return sources.index(first) - lines.index(first)
 
 
-def _step(
-    ways: list[_Way], text: str, exact: dict[str, list[int]], patterns: list[_Pattern]
-) -> list[_Way]:
-    costs: dict[int, float] = {}
-    for line in exact.get(text, ()):
-        costs[line] = 0.0
-    for pattern in patterns:
-        if pattern.regex.fullmatch(text):
-            costs[pattern.line] = 0.3 + 3.0 / (1 + pattern.fixed) if text else 0.2
+def _step(ways: list[_Way], kinds: list[_Kind]) -> list[_Way]:
+    costs = {line: kind.cost for kind in kinds for line in _near(kind.lines, ways)}
     if not costs:
         return [_Way(way.cost + 4.0, way.line, way) for way in ways]
     steps = []
@@ -94,6 +101,17 @@ def _step(
         steps.append(_Way(total, line, before))
     steps.sort(key=lambda way: way.cost)
     return steps[:_WIDTH]
+
+
+def _near(lines: list[int], ways: list[_Way]) -> Iterable[int]:
+    """Return of many equal lines those just after and just before where the ways stand."""
+    if len(lines) <= _WIDTH:
+        return lines
+    found = set(lines[:2])
+    for way in ways:
+        place = bisect_right(lines, way.line)
+        found.update(lines[max(0, place - 2) : place + 2])
+    return found
 
 
 def _jump(old: int, new: int) -> float:

@@ -8,8 +8,6 @@ places of its nodes, and its lines are aligned with those of the file as written
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
 import yaml
 
 from picloud.align import align
@@ -71,29 +69,21 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Nod
     return next(filter(None, (_child(base, step) for base in merged)), None)
 
 
-def owner(source: Source, path: Path) -> str:
-    """
-    Return the name of the file that holds a path; of several, the first.
+class _Homes:
+    """Which file holds what."""
 
-    source
-        The description.
-    path
-        Keys from the top; two of them tell the file.
-    """
-    names = [file.name for file in source.files]
-    for depth in (2, 1):
+    def __init__(self, source: Source) -> None:
+        self.first = source.files[0].name if source.files else ""
+        self.files: dict[Path, str] = {}
         for file in source.files:
-            if len(path) >= depth and _has(file.data, path[:depth]):
-                return file.name
-    return names[0] if names else ""
+            for section, entries in file.data.items():
+                self.files.setdefault((section,), file.name)
+                for key in entries if isinstance(entries, Mapping) else ():
+                    self.files.setdefault((section, key), file.name)
 
-
-def _has(data: Any, path: Path) -> bool:
-    for step in path:
-        if not isinstance(data, Mapping) or step not in data:
-            return False
-        data = data[step]
-    return True
+    def of(self, path: Path) -> str:
+        """Return the file of a path: of its first two keys, or of its section."""
+        return self.files.get(path[:2]) or self.files.get(path[:1]) or self.first
 
 
 def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
@@ -106,6 +96,7 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
         What is wrong with it.
     """
     files: dict[str, _File] = {}
+    homes = _Homes(source)
 
     def file(name: str) -> _File:
         if name not in files:
@@ -114,7 +105,7 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
 
     faults = []
     for problem in problems:
-        name = problem.file or owner(source, problem.path)
+        name = problem.file or homes.of(problem.path)
         line, raw = file(name).find(problem.path) if name else (0, None)
         if problem.line:
             line = file(name).source_line(problem.line)
@@ -122,7 +113,7 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
         if isinstance(problem.other, int):
             other = f"{name}:{file(name).source_line(problem.other)}" if problem.other else ""
         else:
-            home = owner(source, problem.other)
+            home = homes.of(problem.other)
             other = f"{home}:{file(home).find(problem.other)[0]}"
         text, remedy = (
             one.replace(RAW, raw if raw is not None else "it").replace(OTHER, other)

@@ -170,6 +170,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
         return _problem("yaml-syntax", line, problem, "remove it; text must be printable")
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark is not None else 1
+    opened = getattr(error, "context_mark", None)
+    if mark is not None and opened is not None and mark.line >= text.rstrip().count("\n") + 1:
+        line = opened.line + 1  # found out at the end: what was never closed is more use
     words = str(getattr(error, "problem", None) or error)
     if "'\\t'" in words or "tab" in words:
         return _problem("tab-indent", line, "is indented with a tab", "indent with spaces")
