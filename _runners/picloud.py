@@ -32,8 +32,7 @@ def _page(function):
             data = {"show": "message", "message": str(err), "retcode": 1}
         except DescriptionError as err:
             data = {"show": "message", "message": str(err), "retcode": 1}
-        if data.get("retcode"):
-            __context__["retcode"] = data["retcode"]
+        __context__["retcode"] = data.get("retcode", 0)
         # A format asked for on the command line gets the data without the outputter's name in it.
         return data if __opts__.get("output") else {**data, "outputter": "picloud"}
 

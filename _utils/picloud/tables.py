@@ -8,8 +8,9 @@ nothing is decided here and a script loses nothing by not reading the picture.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -58,7 +59,7 @@ def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int
     console = Console(
         file=io.StringIO(),
         force_terminal=colour,
-        color_system="auto" if colour else None,
+        color_system=_colours() if colour else None,
         width=width or ENDLESS,
         highlight=False,
         markup=False,
@@ -69,6 +70,11 @@ def render(data: Data, *, colour: bool = False, unicode: bool = True, width: int
         console.print(page(data, width or ENDLESS), soft_wrap=not width)
     text = "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip("\n")
     return text if unicode else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def _colours() -> Literal["auto", "256"]:
+    """How many colours the terminal has; a plain ``xterm`` (``docker exec -t``) has 256, too."""
+    return "256" if os.environ.get("TERM") == "xterm" else "auto"
 
 
 def page(data: Data, width: int) -> RenderableType:
