@@ -48,16 +48,18 @@ def up(settings: Settings, wanted: str) -> None:
     with console.step("cards") as now:
         made = cluster.create_nodes(settings, site, nodes, built["node"])
         now.result = f"{made} prepared" if made else "none to prepare"
-    _start(settings, names)
+    _start(settings, names, built["node"])
     _converge(settings, names)
     _report(settings, nodes, time.monotonic() - begin)
 
 
-def _start(settings: Settings, names: list[str]) -> None:
+def _start(settings: Settings, names: list[str], image: str) -> None:
     have = cluster.containers(settings)
     asleep = [name for name in names if have.get(name) != "running"]
     with console.step("nodes", bar=True) as now:
-        now.result = f"{len(names)} run, {len(asleep)} of them started now"
+        old = cluster.outdated(settings, names, image)
+        hint = f"; {len(old)} have an older image (make down renews them)" if old else ""
+        now.result = f"{len(names)} run, {len(asleep)} of them started now{hint}"
         with console.progress() as bar:
             task = bar.add_task("starting", total=len(asleep), now="")
             for name in cluster.start_nodes(settings, asleep):

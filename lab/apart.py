@@ -14,7 +14,7 @@ from typing import Any
 from lab import shell
 from lab.settings import Settings
 
-# The shipped subnet and the one a copy gets, so that it can run beside the user's own lab.
+# The shipped subnet, and the one a copy gets so that it can run beside the user's own lab.
 SHIPPED, APART = "10.80.", "10.81."
 
 
@@ -28,6 +28,8 @@ class Apart:
         The checkout to copy, with what is not committed yet.
     folder
         Where the copy goes; made new.
+    subnet
+        How its addresses begin; two labs at a time need two.
 
     Example::
 
@@ -35,8 +37,8 @@ class Apart:
             assert lab.salt("pi0", "test.ping") is True
     """
 
-    def __init__(self, name: str, source: Path, folder: Path) -> None:
-        self.name, self.source, self.checkout = name, source, folder
+    def __init__(self, name: str, source: Path, folder: Path, subnet: str = APART) -> None:
+        self.name, self.source, self.checkout, self.subnet = name, source, folder, subnet
         self.settings = Settings(name, folder, source / ".cache" / "lab")
 
     def copy(self) -> None:
@@ -57,7 +59,7 @@ class Apart:
         for path in (self.checkout / "pillar" / "cloud").rglob("*.sls"):
             text = path.read_text("utf-8")
             if SHIPPED in text:
-                path.write_text(text.replace(SHIPPED, APART), "utf-8")
+                path.write_text(text.replace(SHIPPED, self.subnet), "utf-8")
 
     def make(self, *command: str) -> str:
         """Run ``python -m lab`` for this lab; what it printed, or AssertionError."""

@@ -42,6 +42,16 @@ def containers(settings: Settings) -> dict[str, str]:
     return {name[prefix:]: state for name, state in (line.split() for line in listed.splitlines())}
 
 
+def outdated(settings: Settings, names: Sequence[str], image: str) -> list[str]:
+    """Nodes whose container was made from an image that is not the one of now."""
+    form = "{{.Name}} {{.Config.Image}}"
+    containers_of = [settings.container(name) for name in names]
+    shown = docker("inspect", "--format", form, *containers_of, what="docker inspect failed")
+    prefix = len(settings.name) + 2
+    pairs = (line.split() for line in shown.splitlines())
+    return [name[prefix:] for name, made_from in pairs if made_from != image]
+
+
 def ensure_network(settings: Settings, site: Site) -> str:
     """The site's subnet as a Docker network, gateway .1."""
     name = settings.name

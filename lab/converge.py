@@ -41,9 +41,8 @@ class Outcome:
             found.changes += bool(state.get("changes"))
             if state.get("result") is False:
                 name = state.get("__id__") or tag
-                found.failed.append(
-                    f"{name}: {str(state.get('comment')).strip().splitlines()[0:1]}"
-                )
+                comment = str(state.get("comment")).strip() or "no reason given"
+                found.failed.append(f"{name}: {comment.splitlines()[0]}")
         return found
 
 

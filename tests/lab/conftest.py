@@ -3,6 +3,9 @@ A lab apart for the tests: a copy of the checkout on 10.81.0.0/16, removed in th
 
 ``lab`` is up and converged when a test gets it, with nodes pi0, pi1 and pi2; see
 :class:`lab.apart.Apart` for what it can do. A test that breaks something puts it right again.
+
+A second run beside this one on the same machine needs another name and subnet:
+``PICLOUD_TEST_LAB=mine PICLOUD_TEST_SUBNET=10.91.``
 """
 
 import os
@@ -20,7 +23,9 @@ def lab(repo, tmp_path_factory):
     """Return a lab of three nodes."""
     if os.geteuid() != 0:
         pytest.fail("the lab needs root: run make test as root or with sudo")
-    apart = Apart("picloud-test", repo, tmp_path_factory.mktemp("lab") / "checkout")
+    name = os.environ.get("PICLOUD_TEST_LAB", "picloud-test")
+    subnet = os.environ.get("PICLOUD_TEST_SUBNET", "10.81.")
+    apart = Apart(name, repo, tmp_path_factory.mktemp("lab") / "checkout", subnet)
     with apart.running("3") as running:
         yield running
 

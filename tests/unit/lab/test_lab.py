@@ -1,0 +1,120 @@
+"""The parts of the lab that need no engine: choosing nodes, reading returns, archives, errors."""
+
+import io
+import json
+import sys
+import tarfile
+
+import pytest
+
+from lab import archives, converge, description, hostapt, shell, wheels
+from lab.converge import Outcome
+from lab.errors import LabError
+
+
+@pytest.fixture(scope="module")
+def site(repo):
+    return description.read(repo)
+
+
+def test_the_shipped_description_is_one_site_of_56(site):
+    assert (site.name, len(site.nodes), site.gateway) == ("glasgow", 56, "10.80.0.1")
+    assert (site.master_address, site.cache_port) == ("10.80.0.2", 3142)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"), [("2", ["pi0", "pi1"]), ("pi7,pi3", ["pi7", "pi3"]), ("1", ["pi0"])]
+)
+def test_nodes_are_chosen_by_number_or_id(site, wanted, ids):
+    assert [node.id for node in description.choose(site, wanted)] == ids
+
+
+def test_all_means_all(site):
+    assert description.choose(site, "all") == site.nodes
+
+
+@pytest.mark.parametrize("wanted", ["0", "57", "pi99", "", "pi1,nobody"])
+def test_a_wrong_choice_says_what_there_is(site, wanted):
+    with pytest.raises(LabError, match="NODES"):
+        description.choose(site, wanted)
+
+
+def test_faults_of_the_description_are_shown(repo, tmp_path):
+    copy = tmp_path / "pillar/cloud"
+    copy.mkdir(parents=True)
+    (copy / "cloud.sls").write_text("cloud: {name: x, domian: y}\n")
+    with pytest.raises(LabError) as caught:
+        description.read(tmp_path)
+    assert "cloud.sls:1" in caught.value.what
+    assert 'did you mean "domain"' in caught.value.what
+
+
+def test_a_return_is_counted():
+    states = {
+        "a_|-one_|-one_|-x": {"__id__": "one", "result": True, "changes": {"a": 1}},
+        "a_|-two_|-two_|-x": {"__id__": "two", "result": False, "changes": {}, "comment": "no\nno"},
+        "a_|-three_|-three_|-x": {"__id__": "three", "result": True, "changes": {}},
+    }
+    assert Outcome.of("pi0", states) == Outcome("pi0", 3, 1, ["two: no"])
+
+
+def test_a_return_that_is_a_reason_is_a_failure():
+    assert Outcome.of("pi0", ["Pillar failed"]).failed == ["Pillar failed"]
+    assert Outcome.of("pi0", False).failed == ["False"]
+
+
+def test_the_fingerprint_sees_what_nodes_get_and_nothing_else(tmp_path):
+    (tmp_path / "pillar").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "pillar/a.sls").write_text("a: 1\n")
+    first = converge.fingerprint(tmp_path)
+    (tmp_path / "docs/x.md").write_text("x")
+    (tmp_path / "pillar/__pycache__").mkdir()
+    (tmp_path / "pillar/__pycache__/x.pyc").write_text("x")
+    assert converge.fingerprint(tmp_path) == first
+    (tmp_path / "pillar/a.sls").write_text("a: 2\n")
+    assert converge.fingerprint(tmp_path) != first
+
+
+def test_an_archive_is_what_docker_load_reads_and_always_the_same():
+    data = archives.loadable(b"\x7fELF program", "amd64")
+    assert data == archives.loadable(b"\x7fELF program", "amd64")
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))[0]
+        config = json.load(archive.extractfile(manifest["Config"]))
+        layer = archive.extractfile(manifest["Layers"][0]).read()
+    assert manifest["RepoTags"] == ["picloud/busybox:1.35"]
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{manifest['Layers'][0].split('/')[0]}"]
+    with tarfile.open(fileobj=io.BytesIO(layer)) as files:
+        assert files.extractfile("bin/busybox").read() == b"\x7fELF program"
+        assert files.getmember("bin/sh").linkname == "busybox"
+
+
+def test_a_wheelhouse_holds_all_that_salt_needs_but_no_tools():
+    found = wheels.closure(wheels.NODE)
+    assert {"salt", "saltext-dockermod", "docker", "pyzmq", "msgpack"} <= set(found)
+    assert not {"pytest", "ruff", "mypy", "timelib"} & set(found)
+
+
+def test_the_hosts_mirror_is_used_for_the_described_one(monkeypatch):
+    known = ("http://near/debian", "http://near/debian-security")
+    monkeypatch.setattr(hostapt, "_uris", lambda suite: known)
+    line = "deb http://deb.debian.org/debian-security bookworm-security main"
+    near = "deb http://near/debian-security bookworm-security main"
+    assert hostapt.at_host(line, "bookworm") == near
+    assert hostapt.mirror("http://near/debian/", "bookworm") == "http://near/debian"
+
+
+def test_a_program_that_fails_says_its_own_words(tmp_path):
+    shell.log_to(tmp_path / "lab.log")
+    program = "import sys; print('starting'); sys.exit('Error: no room on disk')"
+    with pytest.raises(LabError, match="it broke: Error: no room on disk"):
+        shell.run([sys.executable, "-c", program], what="it broke")
+    log = (tmp_path / "lab.log").read_text()
+    assert "no room on disk" in log
+    assert "exit status 1" in log
+
+
+def test_a_program_that_is_missing_is_named():
+    with pytest.raises(LabError, match="no-such-program is not installed"):
+        shell.run(["no-such-program"], what="it broke")
