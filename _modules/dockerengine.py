@@ -55,7 +55,7 @@ def packages(names, status="/var/lib/dpkg/status"):
     """
     try:
         with salt.utils.files.fopen(status, "rb") as handle:
-            text = b"\n" + handle.read() + b"\n"
+            text = b"\n" + handle.read() + b"\n\n"
     except OSError as err:
         raise CommandExecutionError(f"Cannot read {status}: {err}") from err
     found = {}

@@ -227,7 +227,8 @@ def build(version, prefix=PREFIX, folder=WHEELS, python="/usr/bin/python3"):
             fetched.append(path)
         _run([python, "-m", "venv", "--system-site-packages", target])
         pip = [f"{target}/bin/python3", "-m", "pip", "install", "--no-index", "--no-deps"]
-        _run([*pip, "--quiet", "--disable-pip-version-check", *fetched])
+        # Not compiled: the few modules in use are, when they are first used.
+        _run([*pip, "--no-compile", "--quiet", "--disable-pip-version-check", *fetched])
         check(target, version)
         with salt.utils.files.fopen(complete, "w"):
             pass
@@ -297,7 +298,9 @@ def schedule(link=None, config=None, timeout=180, path=PLAN):
     }
     if config and going_on and was.get("config"):
         now["config"]["old"] = was["config"]["old"]
-    if not __salt__["cp.get_file"]("salt://salt_minion/files/minion_switch.py", PROGRAM):
+    if not __salt__["cp.get_file"](
+        "salt://salt_minion/files/minion_switch.py", PROGRAM, makedirs=True
+    ):
         raise CommandExecutionError("Cannot fetch minion_switch.py from the master")
     text = json.dumps(now, indent=1) + "\n"
     __salt__["pifile.put"](path, {"contents": text, "mode": "0600"})

@@ -153,7 +153,11 @@ def switch(plan):
     if config:
         write(config["path"], config["old"])
     # With the old version and configuration in place: is it the master that is away?
-    return "put back" if restart(plan) else "master away"
+    if not restart(plan):
+        return "master away"
+    if link:
+        shutil.rmtree(Path(link["path"]).parent / link["new"], ignore_errors=True)
+    return "put back"
 
 
 def tidy(link):
