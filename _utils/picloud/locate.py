@@ -8,6 +8,7 @@ places of its nodes, and its lines are aligned with those of the file as written
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
 import yaml
 
 from picloud.align import align

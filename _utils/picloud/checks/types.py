@@ -83,8 +83,15 @@ def _explain(
     model: type[Model], data: Any, base: Path, details: list[ErrorDetails]
 ) -> Iterator[Problem]:
     seen: set[Path] = set()
+    meant = {
+        (*one["loc"][:-1], suggest.closest(one["loc"][-1], fields(model, one["loc"][:-1])))
+        for one in details
+        if one["type"] == "extra_forbidden"
+    }
     for detail in details:
         loc = detail["loc"]
+        if detail["type"] == "missing" and loc in meant:
+            continue  # it is there by another name, which is named
         if detail["type"] == "too_short" and detail["input"]:
             continue  # it is not empty: what is in it has faults, which are named
         if loc and loc[-1] == "[key]":

@@ -60,7 +60,8 @@ def test_line_in_one_branch_of_a_loop(tmp_path: Path) -> None:
 
 
 def test_line_repeated_by_a_loop(tmp_path: Path) -> None:
-    text = LOOPS.replace("adress:", "address:").replace("number }}.{{ slot", "number }}.{{ 400 + slot")
+    text = LOOPS.replace("adress:", "address:")
+    text = text.replace("number }}.{{ slot", "number }}.{{ 400 + slot")
     found = faults_of(text, tmp_path)
     assert len(found) == 4
     assert {line.split()[0] for line in found} == {"racks/more.sls:13"}
@@ -107,9 +108,13 @@ racks:
         ("#!yaml\na: 1\nb: 2", "a: 1\nb: 2", [2, 3]),
         ("{% set x = 1 %}\na: {{ x }}", "\na: 1", [1, 2]),
         ("{% if no %}\na: 1\n{% else %}\na: 2\n{% endif %}", "\na: 2\n", [3, 4, 5]),
-        ("{% for i in x %}\na{{ i }}: 1\nb: 2\n{% endfor %}", "\na1: 1\nb: 2\n\na2: 1\nb: 2\n", [1, 2, 3, 1, 2, 3, 4]),
+        (
+            "{% for i in x %}\na{{ i }}: 1\nb: 2\n{% endfor %}",
+            "\na1: 1\nb: 2\n\na2: 1\nb: 2\n",
+            [1, 2, 3, 1, 2, 3, 4],
+        ),
     ],
-)  # fmt: skip
+)
 def test_align(source: str, rendered: str, lines: list[int]) -> None:
     found = align(source, rendered)
     texts = rendered.split("\n")
