@@ -229,7 +229,8 @@ def _slot(node: Data | None) -> Text:
     """What lies in one slot: the board with its LED, or nothing."""
     if node is None:
         return Text(f"{'empty':^{_CELL}}", style="dim")
-    flags = ("↻" if node.get("reboot_needed") else " ") + ("≠" if node.get("differs") else " ")
+    reboot = node.get("reboot_needed") and node.get("connected") is not False
+    flags = ("↻" if reboot else " ") + ("≠" if node.get("differs") else " ")
     line = Text(" ")
     line.append_text(led(node["state"], on_board=True))
     line.append(f" {_short(node['id'], 10):<10}", style="bold #ffffff")

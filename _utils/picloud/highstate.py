@@ -169,7 +169,8 @@ def _line(tag: str, result: Mapping[object, object]) -> Line:
 def _error(returned: object) -> str:
     """The text of a return in which no state ran."""
     if isinstance(returned, list | tuple) and returned:
-        return "; ".join(" ".join(str(part).split()) for part in returned)
+        text = "; ".join(" ".join(str(part).split()) for part in returned)
+        return text.replace(":; ", ": ")
     if isinstance(returned, str) and returned.strip():
         return " ".join(returned.split())
     return "the node sent an empty return"

@@ -162,8 +162,10 @@ def _notes(evidence: Evidence, now: float) -> tuple[str, ...]:
             notes.append(f"a highstate is under way since {span(evidence.awaited)}")
     if evidence.connected is None and evidence.key is Key.ACCEPTED:
         notes.append("whether it is connected cannot be told")
-    if evidence.last and evidence.changed_at and evidence.last.at < evidence.changed_at:
-        when = ago(evidence.changed_at, now)
+    changed = evidence.changed_at
+    there = evidence.key is Key.ACCEPTED and evidence.connected is not False
+    if there and evidence.last and changed and evidence.last.at < changed:
+        when = ago(changed, now)
         notes.append(f"the description changed {when}, after this node's last highstate")
     return tuple(notes)
 
@@ -210,7 +212,8 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
         One node as plain data, as :func:`picloud.watch.row` makes it.
     """
     found = list(row.get("differs") or ())
-    if reasons := row.get("reboot_needed"):
+    reasons = row.get("reboot_needed")
+    if reasons and row.get("connected") is not False:  # a node that is off may just do that
         found.append(f"needs a reboot ({', '.join(reasons)})")
     return found + list(row.get("notes") or ())
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from picloud import drawing, status
-from picloud.status import State, ago
+from picloud.status import State, ago, span
 
 Data = Mapping[str, Any]
 
@@ -241,8 +241,8 @@ def _status(data: Data, width: int) -> RenderableType:
             facts.add_row(Text(name, style="dim"), Text(value))
     lines: list[RenderableType] = []
     if faults := description["faults"]:
-        since = ago(description["broken_at"], now)
-        lines.append(Text(f"The description is broken, tried {since}:", style="bold"))
+        since = span(now - (description["broken_at"] or now))
+        lines.append(Text(f"The description is broken since {since}:", style="bold"))
         lines += [Text(f"  {line}") for line in faults[:FAULTS]]
         if len(faults) > FAULTS:
             lines.append(Text(f"  and {len(faults) - FAULTS} more: salt-run picloud.validate"))

@@ -72,6 +72,7 @@ def test_a_test_run_names_what_would_change():
     ("returned", "error"),
     [
         (["Pillar failed to render", "a:1: b"], "Pillar failed to render; a:1: b"),
+        (["It failed:", "a:1:\n  b"], "It failed: a:1: b"),
         ("Traceback (most recent call last)", "Traceback (most recent call last)"),
         ([], "the node sent an empty return"),
         ({}, "the node sent an empty return"),
