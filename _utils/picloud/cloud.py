@@ -28,6 +28,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from picloud import schema
@@ -57,7 +58,7 @@ class Cloud:
 
     def __init__(self, known: Known, racks: Mapping[str, Rack]) -> None:
         self._known = known
-        self.racks = racks
+        self.racks: Mapping[str, Rack] = MappingProxyType(dict(racks))
 
     @property
     def common(self) -> schema.Common:
@@ -67,7 +68,9 @@ class Cloud:
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
         """Nodes by id."""
-        return {node.id: node for rack in self.racks.values() for node in rack.nodes.values()}
+        return MappingProxyType(
+            {node.id: node for rack in self.racks.values() for node in rack.nodes.values()}
+        )
 
     @cached_property
     def by_serial(self) -> Mapping[str, str]:
@@ -82,20 +85,24 @@ class Cloud:
     @cached_property
     def by_port(self) -> Mapping[tuple[str, int], str]:
         """Ids of nodes by rack and switch port."""
-        return {
-            (rack.name, port): node
-            for rack in self.racks.values()
-            for port, node in zip(rack.column("port"), rack.column("id"), strict=True)
-            if port is not None
-        }
+        return MappingProxyType(
+            {
+                (rack.name, port): node
+                for rack in self.racks.values()
+                for port, node in zip(rack.column("port"), rack.column("id"), strict=True)
+                if port is not None
+            }
+        )
 
     def _by(self, field: str) -> Mapping[str, str]:
-        return {
-            value: node
-            for rack in self.racks.values()
-            for value, node in zip(rack.column(field), rack.column("id"), strict=True)
-            if value is not None
-        }
+        return MappingProxyType(
+            {
+                value: node
+                for rack in self.racks.values()
+                for value, node in zip(rack.column(field), rack.column("id"), strict=True)
+                if value is not None
+            }
+        )
 
     def node(self, node_id: str) -> Node | None:
         """Return a node by id, or None."""
@@ -242,6 +249,15 @@ def _digest(data: Any) -> str:
 
 
 def _settle(problems: list[Problem]) -> list[Problem]:
-    """Leave out what only follows from another fault at the same place."""
+    """
+    Leave out what only follows from another fault at the same place, and what each rack says again
+    of a setting that all of them share.
+    """
     roots = {problem.path for problem in problems if problem.line and problem.path}
-    return [problem for problem in problems if problem.line or problem.path not in roots]
+    said: dict[object, Problem] = {}
+    for number, problem in enumerate(problems):
+        if problem.line or problem.path not in roots:
+            shared = problem.path[:1] != ("racks",) and not problem.line
+            kind = (problem.path, problem.rule, problem.remedy, problem.file)
+            said.setdefault(kind if shared else number, problem)
+    return list(said.values())

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -83,7 +84,8 @@ class Rack:
     def nodes(self) -> Mapping[str, Node]:
         """Nodes by slot, in the order of the design."""
         rows = zip(*(self.columns[field] for field in COLUMNS), strict=True)
-        return {row[1]: self._node(dict(zip(COLUMNS, row, strict=True))) for row in rows}
+        nodes = {row[1]: self._node(dict(zip(COLUMNS, row, strict=True))) for row in rows}
+        return MappingProxyType(nodes)
 
     def _node(self, row: dict[str, Any]) -> Node:
         tower, _, position = row["slot"].partition("/")
