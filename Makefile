@@ -26,12 +26,12 @@ help: ## list the targets
 venv: $(STAMP) ## make or refresh .venv from requirements.lock
 
 # Packages of the lock are complete (--no-deps): timelib, a source package that Salt can do without,
-# is left out, so that no compiler is needed.
+# is left out; Salt itself is built from source, which is all Python. So no compiler is needed.
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || lab/host-packages python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing $$(grep -c == requirements.lock) packages into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	    -r requirements.lock || { echo "make venv: pip failed, see above; is the package index" \
 	    "reachable? Then run it again." >&2; exit 1; }
 	@touch $@
