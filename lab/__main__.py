@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import archives, cluster, console, converge, description, host, images, shell
+from lab import archives, cluster, console, converge, description, host, images, shell, teardown
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -55,7 +55,8 @@ def up(settings: Settings, wanted: str) -> None:
 
 def _start(settings: Settings, names: list[str], image: str) -> None:
     have = cluster.containers(settings)
-    asleep = [name for name in names if have.get(name) != "running"]
+    awake = converge.answering(settings, [name for name in names if have.get(name) == "running"])
+    asleep = [name for name in names if name not in awake]
     with console.step("nodes", bar=True) as now:
         old = cluster.outdated(settings, names, image)
         hint = f"; {len(old)} have an older image (make down renews them)" if old else ""
@@ -129,7 +130,7 @@ def down(settings: Settings) -> None:
     if not host.engine_answers():
         host.start_engine()
     with console.step("down") as now:
-        gone = cluster.down(settings)
+        gone = teardown.down(settings)
         now.result = f"{len(gone)} things removed" if gone else "there was nothing"
     host.remove_logs(settings.name)
 

@@ -1,17 +1,15 @@
 """Containers of a lab: network, apt cache, master, nodes."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from lab import boards, host, hostapt, shell
 from lab.description import Node, Site
 from lab.errors import LabError
-from lab.settings import LABEL, STATE, Settings
+from lab.settings import LABEL, Settings
 
 SEEDS = "/var/cache/salt/master/picloud/seeds"
 UNITS = ("picloud-firstboot", "salt-minion", "docker")
@@ -295,9 +293,9 @@ def insert_card(settings: Settings, node: str) -> None:
 
 def start_nodes(settings: Settings, names: Sequence[str], wave: int = 8) -> Iterator[str]:
     """
-    Start nodes in waves, and yield each when its units are active.
+    Start nodes in waves, and yield each when its units are active and its minion is at the master.
 
-    A container whose units do not come up (1 of 56 does not) is started again, twice at most.
+    A container that booted with its units inactive (1 of 56 does) is started again, twice at most.
     """
     for begin in range(0, len(names), wave):
         todo = list(names[begin : begin + wave])
@@ -310,26 +308,36 @@ def start_nodes(settings: Settings, names: Sequence[str], wave: int = 8) -> Iter
                 if is_ready(settings, name):
                     todo.remove(name)
                     yield name
-                elif time.monotonic() - since[name] > 60:
+                elif is_stuck(settings, name, time.monotonic() - since[name]):
                     tries[name] += 1
                     if tries[name] > 2:
                         raise LabError(
                             f"{name} was started three times, its units do not come up",
                             f"see: make logs NODE={name}; most often the machine is out of memory",
                         )
-                    shell.note(f"{name}: units inactive after 60 s, starting it again")
+                    shell.note(f"{name}: units inactive, starting it again")
                     docker("restart", settings.container(name), what=f"{name} does not start")
                     since[name] = time.monotonic()
 
 
+def _in_node(settings: Settings, name: str, script: str) -> bool:
+    command = ["docker", "exec", settings.container(name), "sh", "-c", script]
+    return shell.succeeds(command, timeout=30)
+
+
 def is_ready(settings: Settings, name: str) -> bool:
     """True when first boot is done, Docker Engine is active and the minion is at the master."""
-    check = (
-        f"systemctl is-active --quiet {' '.join(UNITS)} && ss -Htn dport = :4505 | grep -q ESTAB"
-    )
-    return shell.succeeds(
-        ["docker", "exec", settings.container(name), "sh", "-c", check], timeout=20
-    )
+    at_master = "ss -Htn dport = :4505 | grep -q ESTAB"
+    return _in_node(settings, name, f"systemctl is-active -q {' '.join(UNITS)} && {at_master}")
+
+
+def is_stuck(settings: Settings, name: str, seconds: float) -> bool:
+    """True when a node has booted without its units, or does not get anywhere."""
+    if seconds < 20:
+        return False
+    booted = "systemctl is-system-running | grep -qE '^(running|degraded)'"
+    inactive = f"! systemctl is-active -q {' '.join(UNITS)}"
+    return seconds > 300 or _in_node(settings, name, f"{booted} && {inactive}")
 
 
 def forget_seeds(settings: Settings, names: Sequence[str]) -> None:
@@ -349,47 +357,3 @@ def remove(names: Sequence[str]) -> None:
     present = [name for name in names if shell.succeeds(["docker", "container", "inspect", name])]
     if present:
         docker("rm", "--force", "--volumes", *present, what="containers were not removed")
-
-
-def down(settings: Settings) -> list[str]:
-    """Remove all of a lab, whatever state it is in; returns the names of what was removed."""
-    gone = [settings.container(name) for name in containers(settings)]
-    mine = ("--filter", f"label={LABEL}={settings.name}")
-    identities = docker("ps", "--all", "--quiet", "--no-trunc", *mine, what="docker ps failed")
-    for begin in range(0, len(gone), 10):
-        docker(
-            "rm",
-            "--force",
-            "--volumes",
-            *gone[begin : begin + 10],
-            what="containers were not removed",
-        )
-    networks = docker(
-        "network", "ls", *mine, "--format", "{{.Name}}", what="docker network ls failed"
-    ).split()
-    if networks:
-        docker("network", "rm", *networks, what="the network was not removed")
-    _remove_cgroups(identities.split())
-    shutil.rmtree(settings.state, ignore_errors=True)
-    if not any(path.is_dir() for path in STATE.glob("*")):
-        host.restore_sysctls()
-        shutil.rmtree(STATE, ignore_errors=True)
-    return [*gone, *(f"network {name}" for name in networks)]
-
-
-def _remove_cgroups(gone: Sequence[str]) -> None:
-    """systemd in a container on cgroup v1 leaves the container's empty control groups behind."""
-    for parent in Path("/sys/fs/cgroup").glob("*/docker"):
-        for identity in gone:
-            if (parent / identity).is_dir():
-                _rmdir_tree(parent / identity)
-
-
-def _rmdir_tree(folder: Path) -> None:
-    for child in folder.iterdir():
-        if child.is_dir():
-            _rmdir_tree(child)
-    try:
-        folder.rmdir()
-    except OSError:
-        shell.note(f"{folder} is still in use")

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lab import shell
@@ -209,3 +210,5 @@ def container_flags() -> list[str]:
 def remove_logs(name: str) -> None:
     """Remove the log of a lab that went down whole."""
     (LOGS / f"{name}.log").unlink(missing_ok=True)
+    with suppress(OSError):
+        LOGS.rmdir()
