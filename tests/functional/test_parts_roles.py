@@ -1,0 +1,155 @@
+"""A highstate: modules first, the parts of the roles, then undoing what no role picks any more."""
+
+import pytest
+from saltfactories.utils.functional import Loaders
+
+PART = """\
+{part}-file:
+  file.managed:
+    - name: {place}/{part}
+    - contents: {part}
+"""
+ABSENT = """\
+{{%- if salt["file.file_exists"]("{place}/stuck") %}}
+{part}-absent:
+  test.fail_without_changes: []
+{{%- else %}}
+{part}-absent:
+  file.absent:
+    - name: {place}/{part}
+{{%- endif %}}
+"""
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    """A second file root with made-up parts; ``lost`` has no absent."""
+    root = tmp_path_factory.mktemp("states")
+    place = root / "place"
+    place.mkdir()
+    for part in ("alpha", "beta", "lost"):
+        (root / part).mkdir()
+        (root / part / "init.sls").write_text(PART.format(part=part, place=place))
+        if part != "lost":
+            (root / part / "absent.sls").write_text(ABSENT.format(part=part, place=place))
+    return root
+
+
+@pytest.fixture
+def node(salt_factories, repo, states, tmp_path):
+    """A node that was just born: no modules synced, nothing on record."""
+    overrides = {
+        "file_client": "local",
+        "autoload_dynamic_modules": False,
+        "file_roots": {"base": [str(repo / "salt"), str(states)]},
+        "pillar_roots": {"base": [str(tmp_path / "none")]},
+        "picloud_etc": str(tmp_path / "etc"),
+        "root_dir": str(tmp_path / "root"),
+    }
+    minion = salt_factories.salt_minion_daemon("pi3", overrides=overrides)  # not started
+    return Loaders(minion.config.copy())
+
+
+@pytest.fixture
+def highstate(node, states):
+    for path in (states / "place").iterdir():
+        path.unlink()
+
+    def apply(*parts, digest="one", **options):
+        pillar = {"picloud": {"parts": list(parts), "modules_digest": digest}}
+        return node.modules.state.highstate(pillar=options.pop("pillar", pillar), **options)
+
+    return apply
+
+
+def here(states):
+    return sorted(path.name for path in (states / "place").iterdir())
+
+
+def recorded(tmp_path):
+    path = tmp_path / "etc/parts"
+    return path.read_text().split() if path.exists() else []
+
+
+def sound(ret):
+    assert not ret.failed, ret.errors
+    assert all(state.result is not False for state in ret), [state.comment for state in ret]
+    return ret
+
+
+def changed(ret):
+    return [state.id for state in ret if state.changes]
+
+
+def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, tmp_path):
+    plan = sound(highstate("alpha", test=True))
+    assert changed(plan) == ["sync-digest", "sync-parts", "alpha-file"]
+    assert here(states) == []
+    assert not (tmp_path / "etc").exists()
+    assert changed(sound(highstate("alpha"))) == changed(plan)
+    assert recorded(tmp_path) == ["alpha"]
+    assert (tmp_path / "etc/modules_digest").read_text() == "one\n"
+    again = sound(highstate("alpha"))
+    assert changed(again) == []
+    assert "sync-modules" not in [state.id for state in again]
+    assert changed(sound(highstate("alpha", digest="two"))) == ["sync-digest"]
+
+
+def test_a_part_no_role_picks_is_undone_and_forgotten(highstate, states, tmp_path):
+    sound(highstate("alpha", "beta"))
+    plan = sound(highstate("alpha", test=True))
+    assert changed(plan) == ["beta-absent", "retire-beta"]
+    assert here(states) == ["alpha", "beta"]
+    assert changed(sound(highstate("alpha"))) == changed(plan)
+    assert here(states) == recorded(tmp_path) == ["alpha"]
+    assert changed(sound(highstate("alpha"))) == []
+    assert changed(sound(highstate("alpha", "beta"))) == ["sync-parts", "beta-file"]
+
+
+def test_all_roles_taken_away_undoes_last_applied_first(highstate, states, tmp_path):
+    sound(highstate("alpha", "beta"))
+    order = [name for name in changed(sound(highstate())) if name.endswith("-absent")]
+    assert order == ["beta-absent", "alpha-absent"]
+    assert here(states) == recorded(tmp_path) == []
+
+
+def test_an_absent_that_fails_is_tried_again(highstate, states, tmp_path):
+    sound(highstate("alpha", "beta"))
+    (states / "place/stuck").touch()
+    ret = highstate("alpha")
+    assert {state.id for state in ret if state.result is False} == {"beta-absent", "retire-beta"}
+    assert recorded(tmp_path) == ["alpha", "beta"]
+    (states / "place/stuck").unlink()
+    sound(highstate("alpha"))
+    assert recorded(tmp_path) == ["alpha"]
+
+
+def test_a_part_the_master_cannot_undo_is_told(highstate, states, tmp_path):
+    sound(highstate("alpha", "lost"))
+    ret = highstate("alpha")
+    assert next(state.comment for state in ret if state.result is False).startswith(
+        "No role picks the part lost any more, and the master has no salt/lost/absent.sls"
+    )
+    assert recorded(tmp_path) == ["alpha", "lost"]
+    assert here(states) == ["alpha", "lost"]
+
+
+def test_a_pillar_without_a_view_is_not_no_parts(highstate, states, tmp_path):
+    sound(highstate("alpha"))
+    for node in ({}, None, {"modules_digest": "one"}):
+        for test in (False, True):
+            (state,) = highstate(pillar={"picloud": node}, test=test)
+            assert state.result is False
+            assert "The pillar of pi3 has no picloud" in state.name
+            assert "salt-run picloud.validate" in state.name
+    (state,) = highstate(pillar={})
+    assert state.result is False
+    assert here(states) == recorded(tmp_path) == ["alpha"]
+
+
+def test_a_broken_description_undoes_nothing(highstate, states, tmp_path):
+    sound(highstate("alpha", "beta"))
+    broken = {"picloud": {"parts": ["alpha"], "modules_digest": "one"}, "_errors": ["racks.sls:3"]}
+    highstate(pillar=broken, force=True)
+    assert here(states) == ["alpha", "beta"]
+    assert recorded(tmp_path) == ["alpha", "beta"]
