@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-HELPERS = {"__main__", "frame", "generate"}
+HELPERS = {"__main__", "frame", "generate", "onmaster"}
 
 
 def names() -> list[str]:
