@@ -13,7 +13,7 @@ BIN     := .venv/bin
 STAMP   := .venv/.made
 RUNLAB   = $(ENV) $(BIN)/python -m lab --name $(LAB)
 ENV      = PYTHONPATH=.:_utils
-CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot lab tests tools
+CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab tests tools
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down shell logs salt validate schema check test test-slow bench images wheels \

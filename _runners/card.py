@@ -48,8 +48,8 @@ def prepare(node, directory=None):
     node
         Id of the node; several with commas or as a list.
     directory
-        Where the seeds go, ``<directory>/<node>/picloud-seed``, mode 0700. Default: ``picloud/seeds``
-        in the master's cache folder.
+        Where the seeds go, ``<directory>/<node>/picloud-seed``, mode 0700. Default:
+        ``picloud/seeds`` in the master's cache folder.
 
     CLI Example:
 

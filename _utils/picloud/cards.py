@@ -1,10 +1,10 @@
 """
 Cards: the identity that is put on a card before it goes into a Pi.
 
-A *seed* is the folder ``picloud-seed`` for the boot partition: the minion's key pair, the master's
-public key, and ``card.json``, with checksums over them. ``firstboot/picloud-firstboot`` installs and
-wipes it. Whether a seed may be made, and whether its key is accepted at once, is decided here; the
-key store is Salt's and is handed in, so this module knows nothing of Salt.
+A *seed* is the folder ``picloud-seed`` for the boot partition: the minion's key pair, the
+master's public key, and ``card.json``, with checksums over them. ``firstboot/picloud-firstboot``
+installs and wipes it. Whether a seed may be made and its key accepted at once is decided here;
+the key store is Salt's and is handed in, so this module knows nothing of Salt.
 """
 
 import hashlib
@@ -69,8 +69,8 @@ def admit(node: str, public: str, known: list[tuple[str, str]]) -> tuple[bool, s
     """
     Decide whether the key of a new card may be accepted before it was ever seen.
 
-    Only for a node that never had a key: another key under this id may be a Pi that runs, and taking
-    its place is decided with evidence, not here.
+    Only for a node that never had a key: another key under this id may be a Pi that runs, and
+    whether its place may be taken is decided with evidence, not here.
 
     Example: ``admit("pi3", pem, []) == (True, "pi3 never had a key")``
     """
