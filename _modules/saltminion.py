@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 import salt.utils.files
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -123,11 +124,9 @@ def is_switching():
 
         salt 'pi3' saltminion.is_switching
     """
-    name = os.path.basename(UNIT)
-    return (
-        __salt__["cmd.retcode"](["systemctl", "is-active", "--quiet", name], ignore_retcode=True)
-        == 0
-    )
+    command = ["systemctl", "is-active", os.path.basename(UNIT)]
+    said = __salt__["cmd.run_stdout"](command, python_shell=False, ignore_retcode=True)
+    return said in ("active", "activating")
 
 
 def linked(prefix=PREFIX):
@@ -282,8 +281,8 @@ def schedule(link=None, config=None, timeout=180, path=PLAN):
         salt 'pi3' saltminion.schedule
     """
     was = plan(path)
-    if was.get("state") == "switching" and is_switching():
-        raise CommandExecutionError("The minion is being restarted; apply again in a few minutes.")
+    if was.get("state") == "switching":
+        was = _switched(path, 2 * was["timeout"] + 30)
     going_on = was.get("state") in ("pending", "switching")
     now = {
         "state": "pending",
@@ -311,6 +310,16 @@ def schedule(link=None, config=None, timeout=180, path=PLAN):
     _run(["systemctl", "enable", "--quiet", name])
     _run(["systemctl", "start", "--no-block", name])
     return now
+
+
+def _switched(path, seconds):
+    # A plan that is being carried out is not changed; this job outlives the minion's restart.
+    until = time.monotonic() + seconds
+    while is_switching():
+        if time.monotonic() > until:
+            raise CommandExecutionError("The minion is being restarted; apply again later.")
+        time.sleep(2)
+    return plan(path)
 
 
 def _this_process():

@@ -7,6 +7,8 @@ from tests.conftest import REPO
 PARTS = sorted(path.parent.name for path in (REPO / "salt").glob("*/absent.sls"))
 RUNS = ("absent", "absent again", "test", "harmless", "apply", "again", "test again")
 NODE = "pi0"
+# There while the minion is being restarted.
+UNIT = "/etc/systemd/system/picloud-minion-switch.service"
 
 # Everything a state may touch; what daemons write by themselves is left out.
 SNAPSHOT = """
@@ -31,7 +33,12 @@ def apply(lab, sls, **options):
 
 
 def settle(lab):
-    """Wait until the minion answers: the salt_minion part may restart it."""
+    """Wait until the minion answers: the salt_minion part may restart it after the job."""
+
+    def restarted():
+        return lab.execute(NODE, "test", "!", "-e", UNIT, check=False).returncode == 0
+
+    lab.wait(f"{NODE} restarted its minion", restarted, 300)
     lab.wait(f"{NODE} answers", lambda: lab.salt(NODE, "test.ping", timeout=10) is True, 120)
 
 

@@ -178,9 +178,11 @@ def main(plan_file, unit_file):
     def save(plan):
         write(plan_file, json.dumps(plan, indent=1) + "\n", 0o600)
 
-    wait_for_job(load())
-    # The same job may have added to the plan while this waited.
-    plan = load()
+    plan, waited_for = load(), None
+    # The same job may have added to the plan, and a later job may have taken it over.
+    while plan["pid"] != waited_for:
+        wait_for_job(plan)
+        waited_for, plan = plan["pid"], load()
     if plan["state"] in ("pending", "switching"):
         plan["state"] = "switching"
         save(plan)

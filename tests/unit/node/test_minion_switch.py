@@ -129,6 +129,19 @@ def test_a_plan_that_ended_is_not_carried_out_again(program, system, plan):
     assert link(plan) == "salt-3008.3"
 
 
+def test_a_later_job_that_took_over_the_plan_is_waited_for_too(program, system, plan, monkeypatch):
+    waited_for = []
+
+    def wait(data):
+        waited_for.append(data["pid"])
+        if len(waited_for) == 1:
+            plan.write_text(json.dumps({**data, "pid": 2}))
+
+    monkeypatch.setattr(program, "wait_for_job", wait)
+    assert carried_out(program, plan) == "done"
+    assert waited_for == [1, 2]
+
+
 def test_it_waits_for_the_job(program):
     job = subprocess.Popen(["sleep", "0.3"])
     try:

@@ -62,7 +62,7 @@ def configure_loader_modules(master, files, tmp_path):
         "cp.cache_file": create_autospec(cp.cache_file, side_effect=master.cache_file),
         "cp.get_file": create_autospec(cp.get_file, side_effect=master.get_file),
         "cmd.run_all": create_autospec(cmdmod.run_all, side_effect=master.run_all),
-        "cmd.retcode": create_autospec(cmdmod.retcode, return_value=3),
+        "cmd.run_stdout": create_autospec(cmdmod.run_stdout, return_value="inactive"),
     }
     opts = {"cachedir": str(tmp_path / "minion")}
     return {saltminion: {"__salt__": salt, "__opts__": opts}}
@@ -180,10 +180,30 @@ def test_a_new_plan_does_not_carry_the_last_one(plan):
     assert saltminion.forget(plan) is False
 
 
-def test_a_plan_being_carried_out_is_left_alone(plan):
+def carried_out(plan):
     was = {**saltminion.schedule(path=plan), "state": "switching"}
     saltminion.__salt__["pifile.put"](plan, {"contents": json.dumps(was), "mode": "0600"})
-    saltminion.__salt__["cmd.retcode"].return_value = 0
+    saltminion.__salt__["cmd.run_stdout"].return_value = "active"
+    return was
+
+
+def test_a_plan_being_carried_out_is_waited_for(plan, monkeypatch):
+    was = carried_out(plan)
+
+    def sleep(_seconds):
+        saltminion.__salt__["cmd.run_stdout"].return_value = "inactive"
+        done = {**was, "state": "done"}
+        saltminion.__salt__["pifile.put"](plan, {"contents": json.dumps(done), "mode": "0600"})
+
+    monkeypatch.setattr(saltminion.time, "sleep", sleep)
+    link = {"path": "/opt/picloud/salt", "old": "salt-3008.3", "new": "salt-3008.4"}
+    assert saltminion.schedule(link=link, path=plan)["link"] == link
+
+
+def test_a_plan_that_is_carried_out_for_ever_is_left_alone(plan, monkeypatch):
+    carried_out(plan)
+    clock = iter(range(0, 10**6, 1000))
+    monkeypatch.setattr(saltminion.time, "monotonic", lambda: next(clock))
     with pytest.raises(CommandExecutionError, match="is being restarted"):
         saltminion.schedule(path=plan)
 
