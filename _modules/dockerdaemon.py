@@ -131,14 +131,13 @@ def restart():
             raise CommandExecutionError(f"Docker Engine answers {status}")
     except CommandExecutionError as err:
         lines = __salt__["cmd.run_stdout"](
-            ["journalctl", "-u", SERVICE, "-o", "cat", "-n", "20", "--no-pager"],
+            ["journalctl", "-u", SERVICE, "-t", "dockerd", "-o", "cat", "-n", "20", "--no-pager"],
             python_shell=False,
             ignore_retcode=True,
         ).splitlines()
-        marks = ("unable to", "fail", "error", "invalid", "conflict", "don't match")
-        said = [line for line in lines if any(mark in line.lower() for mark in marks)]
-        own = [line for line in said if "docker.service:" not in line]
-        raise CommandExecutionError(f"{err}; it says: {(own or said or ['nothing'])[-1]}") from err
+        said = [line for line in lines if line and "level=info" not in line]
+        reason = said[-1] if said else str(err).splitlines()[0]
+        raise CommandExecutionError(f"Docker Engine does not start: {reason}") from err
 
 
 def image_id(name, tag):

@@ -87,7 +87,7 @@ def running(name, config, config_file=DAEMON_FILE, restart_due=RESTART_DUE):
             __salt__["dockerdaemon.restart"]()
             put(restart_due, {})
             raise CommandExecutionError(
-                f"Docker Engine refused the new configuration and runs with the old one: {err}"
+                f"The new configuration was put back, Docker Engine runs with the old one. {err}"
             ) from err
         put(restart_due, {})
     except (CommandExecutionError, SaltInvocationError) as err:

@@ -76,7 +76,7 @@ def configure_loader_modules(daemon, files, tmp_path, run):
         "cp.is_cached": create_autospec(cp.is_cached, return_value=str(cached)),
     }
     states = {"docker_image.present": spec(docker_image.present, daemon.load)}
-    log = create_autospec(cmdmod.run_stdout, return_value="level=info ok\nunable to configure: x")
+    log = create_autospec(cmdmod.run_stdout, return_value="unable to configure: x\nlevel=info ok")
     return {
         dockerdaemon: {"__opts__": {"test": False}, "__salt__": salt, "__states__": states},
         dockerdaemon_mod: {"__salt__": {"cmd.run_all": run, "cmd.run_stdout": log}},
@@ -205,7 +205,7 @@ def test_a_failing_restart_speaks_with_the_daemons_words(run):
         "stdout": "",
         "stderr": "Job failed",
     }
-    with pytest.raises(CommandExecutionError, match="it says: unable to configure: x"):
+    with pytest.raises(CommandExecutionError, match="does not start: unable to configure: x"):
         dockerdaemon_mod.restart()
 
 
