@@ -156,7 +156,11 @@ class Watch:
             "keys": {name: len(ids) for name, ids in self.keys._asdict().items()},
             "strangers": strangers,
             "connected": sum(bool(row["connected"]) for row in rows.values()),
-            "reboot_needed": [name for name, row in rows.items() if row["reboot_needed"]],
+            "reboot_needed": [
+                name
+                for name, row in rows.items()
+                if row["reboot_needed"] and row["connected"] is not False
+            ],
             "old_modules": [name for name, row in rows.items() if row["modules"] == watch.OLD],
             "counts": status.counts(row["state"] for row in rows.values()),
             "concerns": {row["id"]: _short(row) for row in status.concerns(rows.values())},
@@ -181,5 +185,5 @@ class Watch:
 
 def _short(row):
     """What a page about the whole cloud needs of one node."""
-    names = ("id", "state", "reason", "slot", "notes", "differs", "reboot_needed")
+    names = ("id", "state", "reason", "slot", "connected", "notes", "differs", "reboot_needed")
     return {name: row[name] for name in names}

@@ -3,7 +3,8 @@ Make the rack picture of the README from the program's own output.
 
 .. code-block:: bash
 
-    salt-run picloud.rack rack1 --out=json | .venv/bin/python docs/picture.py docs/rack1.png
+    salt-run picloud.rack rack1 --out=json > rack1.json
+    .venv/bin/python docs/picture.py docs/pictures/rack1.png < rack1.json
 
 Writes an SVG, or a PNG with the help of Debian's ``chromium``.
 """
@@ -24,7 +25,7 @@ sys.path.insert(0, str(REPO / "_utils"))
 
 from picloud import tables  # noqa: E402
 
-COLUMNS = 84
+COLUMNS = 88
 SCALE = 2  # pixels of the PNG for each of the SVG, for sharp screens
 
 # A dark terminal that reads well on a light and on a dark page.

@@ -157,7 +157,7 @@ def concerns(nodes: Iterable[Data], most: int = 1000) -> list[RenderableType]:
     return [Text(), table, *more]
 
 
-def _some(names: Sequence[str], most: int = 4) -> str:
+def _some(names: Sequence[str], most: int = 3) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -100,8 +100,7 @@ def classify(node: str, evidence: Evidence, now: float) -> Verdict:
         if evidence.denied:
             return Verdict(
                 State.REJOINING,
-                "another card knocks under this name and is refused: its key is not the accepted"
-                f" one; compare both with: salt-key -f {node}",
+                f"another card knocks under this name and is refused; compare: salt-key -f {node}",
                 notes,
             )
         seen = f"last heard of {ago(evidence.seen_at, now)}" if evidence.seen_at else "never heard"
@@ -127,7 +126,7 @@ def _not_accepted(node: str, evidence: Evidence, notes: tuple[str, ...]) -> Verd
     if evidence.key is Key.REJECTED:
         return Verdict(State.SILENT, "its key was rejected on this master", notes)
     if evidence.denied:
-        reason = f"it knocks with a key that is refused; look at it with: salt-key -f {node}"
+        reason = f"it knocks with a key that is refused; look at it: salt-key -f {node}"
         return Verdict(State.REJOINING, reason, notes)
     return Verdict(State.UNKNOWN, "no card with this name has ever asked to be let in", notes)
 
@@ -165,8 +164,7 @@ def _notes(evidence: Evidence, now: float) -> tuple[str, ...]:
     changed = evidence.changed_at
     there = evidence.key is Key.ACCEPTED and evidence.connected is not False
     if there and evidence.last and changed and evidence.last.at < changed:
-        when = ago(changed, now)
-        notes.append(f"the description changed {when}, after this node's last highstate")
+        notes.append(f"no highstate since the description was edited {ago(changed, now)}")
     return tuple(notes)
 
 
@@ -214,7 +212,7 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
     found = list(row.get("differs") or ())
     reasons = row.get("reboot_needed")
     if reasons and row.get("connected") is not False:  # a node that is off may just do that
-        found.append(f"needs a reboot ({', '.join(reasons)})")
+        found.append("needs a reboot")
     return found + list(row.get("notes") or ())
 
 

@@ -167,6 +167,7 @@ def _node(data: Data, width: int) -> RenderableType:
         ("connected", {True: "yes", False: "no", None: "cannot tell"}[node.get("connected")]),
         ("last heard of", ago(node["seen_at"], data["now"]) if node.get("seen_at") else "never"),
         ("modules", node.get("modules")),
+        ("needs a reboot", "; ".join(node["reboot_needed"])),
         ("parts", ", ".join(node["seen"].get("parts") or ())),
         ("card", node["seen"].get("card")),
     ):
@@ -178,7 +179,7 @@ def _node(data: Data, width: int) -> RenderableType:
         facts,
         Text(),
         table,
-        *[Text(f"  {remark}") for remark in status.remarks(node)],
+        *[Text(f"  {remark}") for remark in [*node["differs"], *node["notes"]]],
         *_states(node.get("highstate"), data["now"]),
         *_notices(data),
     )
