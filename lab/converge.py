@@ -98,30 +98,31 @@ def wait_for(
 
 
 def highstate(settings: Settings, names: Sequence[str]) -> Iterator[Outcome]:
-    """Apply the highstate, at most BATCH nodes at a time; yield each as it returns."""
+    """
+    Apply the highstate, at most BATCH nodes at a time; yield each as it returns.
+
+    A node that did not return is asked once more: ``queue`` lets a run that is under way end first.
+    """
     for begin in range(0, len(names), BATCH):
-        batch = list(names[begin : begin + BATCH])
-        command = [
-            "docker",
-            "exec",
-            settings.head,
-            "salt",
-            "--out=json",
-            "--out-indent=-1",
-            "--timeout=30",
-            "--list",
-            ",".join(batch),
-            "state.highstate",
-            "queue=True",
-        ]
-        left = set(batch)
-        for document in _documents(command, "state.highstate"):
-            for name, returned in document.items():
+        left = set(names[begin : begin + BATCH])
+        for _ in range(2):
+            for name, returned in _apply(settings, sorted(left)):
                 if name in left:
                     left.discard(name)
                     yield Outcome.of(name, returned)
         for name in sorted(left):
             yield Outcome(name, failed=["no return from this node"])
+
+
+def _apply(settings: Settings, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    if not names:
+        return
+    command = ["docker", "exec", settings.head, "salt", "--out=json", "--out-indent=-1"]
+    command += ["--timeout=30", "--list", ",".join(names), "state.highstate", "queue=True"]
+    for document in _documents(command, "state.highstate"):
+        for name, returned in document.items():
+            if returned is not False and not str(returned).startswith("Minion did not return"):
+                yield name, returned
 
 
 def fingerprint(checkout: Path) -> str:
