@@ -160,8 +160,8 @@ def test_scripts_get_the_same_as_data(shell, nodes):
     failed = data["nodes"]["pi1"]["highstate"]["failed"]
     assert [state["id"] for state in failed] == ["docker-package"]
     assert "outputter" not in data
-    for function in (["node", "pi1"], ["rack", "rack1"], ["status"], ["validate"]):
-        assert shell.data(f"picloud.{function[0]}", *function[1:])
+    rack = shell.data("picloud.rack", "rack1")["racks"]["rack1"]
+    assert [node["id"] for node in rack["towers"]["left"]] == [f"pi{n}" for n in range(7)]
 
 
 def test_one_node_in_full(shell, nodes):
@@ -211,10 +211,8 @@ def test_a_test_run_shows_what_would_change(shell, watched, nodes):
     ("args", "message"),
     [
         (["picloud.node", "pi03"], 'There is no node "pi03"; did you mean "pi3"?'),
-        (["picloud.rack", "rak1"], 'There is no rack "rak1"; did you mean "rack1"?'),
         (["picloud.nodes", "state=drifed"], 'There is no state "drifed"; did you mean "drifted"?'),
         (["picloud.validate", "path=/nowhere"], "There is no folder /nowhere"),
-        (["picloud.import", "source=/nowhere", "format=csv"], "Cannot read /nowhere"),
         (["picloud.import", "source=/nowhere", "format=cvs"], 'did you mean "csv"?'),
     ],
 )
