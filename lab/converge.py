@@ -118,7 +118,7 @@ def _apply(settings: Settings, names: Sequence[str]) -> Iterator[tuple[str, Any]
     if not names:
         return
     command = ["docker", "exec", settings.head, "salt", "--out=json", "--out-indent=-1"]
-    command += ["--timeout=30", "--list", ",".join(names), "state.highstate", "queue=True"]
+    command += ["--timeout=120", "--list", ",".join(names), "state.highstate", "queue=True"]
     for document in _documents(command, "state.highstate"):
         for name, returned in document.items():
             if returned is not False and not str(returned).startswith("Minion did not return"):
