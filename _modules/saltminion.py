@@ -40,7 +40,7 @@ UNIT_TEXT = """\
 # Written by Salt (module saltminion); it removes itself.
 [Unit]
 Description=Restart salt-minion and see that it reaches the master
-After=network-online.target salt-minion.service
+After=network-online.target
 
 [Service]
 Type=exec
@@ -163,9 +163,9 @@ def wheels(version, folder=WHEELS):
 
     .. code-block:: bash
 
-        salt 'pi3' saltminion.wheels 3008.3
+        salt 'pi3' saltminion.wheels '"3008.3"'
     """
-    fits, best = set(sys_tags()), {}
+    version, fits, best = str(version), set(sys_tags()), {}
     for path in __salt__["cp.list_master"](prefix=folder):
         try:
             name, wheel_version, _, tags = parse_wheel_filename(os.path.basename(path))
@@ -203,7 +203,7 @@ def build(version, prefix=PREFIX, folder=WHEELS, python="/usr/bin/python3"):
 
     .. code-block:: bash
 
-        salt 'pi3' saltminion.build 3008.3
+        salt 'pi3' saltminion.build '"3008.3"'
     """
     target = os.path.join(prefix, f"salt-{version}")
     complete = os.path.join(target, ".complete")
@@ -252,10 +252,10 @@ def check(target, version):
 
     .. code-block:: bash
 
-        salt 'pi3' saltminion.check /opt/picloud/salt-3008.3 3008.3
+        salt 'pi3' saltminion.check /opt/picloud/salt-3008.3 '"3008.3"'
     """
     said = _run([f"{target}/bin/salt-call", "--version"])
-    if version not in said.split():
+    if str(version) not in said.split():
         raise CommandExecutionError(f"{target} should be Salt {version} but says {said!r}")
     _run([f"{target}/bin/python3", "-c", "import salt.minion, salt.channel.client, salt.crypt"])
 
@@ -346,7 +346,7 @@ def relink(version, prefix=PREFIX):
 
     .. code-block:: bash
 
-        salt 'pi3' saltminion.relink 3008.3
+        salt 'pi3' saltminion.relink '"3008.3"'
     """
     target = f"salt-{version}"
     if not os.path.isdir(os.path.join(prefix, target)):
