@@ -92,7 +92,7 @@ def import_(source, format):
 
     .. code-block:: bash
 
-        salt-run picloud.import source=inventory.ini format=ansible > pillar/cloud/racks/lab.sls
+        salt-run picloud.import source=inventory.ini format=ansible > ~/mycloud/imported.sls
     """
     if format not in importers.FORMATS:
         picloud_watch.refuse(format, importers.FORMATS, "format")
