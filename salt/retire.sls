@@ -24,7 +24,8 @@ retire-{{ part }}:
     - require:
       - sls: {{ part }}.absent
   {%- else %}
-  {%- set reason = "No role picks the part " ~ part ~ " any more, and the master has no salt/" ~ part ~ "/absent.sls to undo it. Put that file back, or clean the node by hand and run: salt-call pinode.forget_part " ~ part %}
+  {%- set reason = "No role picks the part " ~ part ~ " any more, and the master has no salt/" ~ part
+        ~ "/absent.sls to undo it. Put that file back, or clean the node by hand and run: salt-call pinode.forget_part " ~ part %}
   test.fail_without_changes:
     - name: {{ reason | yaml_dquote }}
     - comment: {{ reason | yaml_dquote }}

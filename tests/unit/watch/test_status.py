@@ -132,7 +132,10 @@ def test_many_failed_states_are_counted():
         (Evidence(Key.ACCEPTED, connected=True, last=CLEAN, awaited=5.0), "under way since 5 s"),
         (Evidence(Key.ACCEPTED, connected=True, last=CLEAN, awaited=7300.0), "did not answer"),
         (Evidence(Key.ACCEPTED, connected=None, last=CLEAN), "cannot be told"),
-        (Evidence(Key.ACCEPTED, connected=True, last=CLEAN, changed_at=NOW), "description was edited"),
+        (
+            Evidence(Key.ACCEPTED, connected=True, last=CLEAN, changed_at=NOW),
+            "description was edited",
+        ),
     ],
 )
 def test_notes(evidence, note):
