@@ -117,8 +117,9 @@ class DockerImage(Model):
     """Its name, without a tag."""
     tag: f.Tag
     """Its tag."""
-    archive: f.FileName
-    """File `salt://docker/images/<archive>-<architecture>.tar` that it is loaded from."""
+    archive: f.FileName | None = None
+    """File `salt://docker/images/<archive>-<architecture>.tar` that it is loaded from; without it the
+    image is pulled from its registry or a mirror of `daemon`."""
 
 
 class Docker(Model):
