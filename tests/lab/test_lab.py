@@ -14,19 +14,23 @@ from lab.host import container_flags
 from lab.settings import STATE
 
 
+def groups(lab: Apart) -> set[str]:
+    """Control groups of containers that are no more."""
+    known = set(lab.docker("ps", "--all", "--quiet", "--no-trunc").split())
+    found = {group.name for group in Path("/sys/fs/cgroup").glob("*/docker/*")}
+    return {name for name in found if len(name) == 64} - known
+
+
 def left_over(lab: Apart) -> dict[str, list[str]]:
     """What of a lab this machine still has."""
     name = lab.name
     label = ("--filter", f"label=picloud.lab={name}")
-    groups = Path("/sys/fs/cgroup").glob("*/docker/*")
-    known = lab.docker("ps", "--all", "--quiet", "--no-trunc").split()
     listed = {
         "containers": lab.docker("ps", "--all", "--quiet", *label).split(),
         "networks": lab.docker("network", "ls", "--quiet", *label).split(),
         "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if name in line],
         "interfaces": [path.name for path in Path("/sys/class/net").glob(f"br-{name}*"[:15])],
         "state": [str(path) for path in STATE.glob(name)],
-        "groups": [g.name for g in groups if len(g.name) == 64 and g.name not in known],
     }
     return {kind: found for kind, found in listed.items() if found}
 
@@ -122,7 +126,7 @@ def half(repo, tmp_path):
 
 def test_down_of_a_half_made_lab_leaves_nothing(lab: Apart, half: Apart):
     """Interrupted while the node boots; down removes it all; a second down finds nothing."""
-    before = volumes(half)
+    before, groups_before = volumes(half), groups(half)
     arguments = (
         "--name",
         half.name,
@@ -152,6 +156,7 @@ def test_down_of_a_half_made_lab_leaves_nothing(lab: Apart, half: Apart):
     half.make("down")
     assert left_over(half) == {}
     assert volumes(half) <= before
+    assert groups(half) <= groups_before
     assert "there was nothing" in half.make("down")
     assert "3 run" in lab.make("up", "--nodes", "3")
 
