@@ -102,6 +102,7 @@ def _converge(settings: Settings, names: list[str]) -> None:
                 f'see: make salt ARGS="{first.node} state.highstate"; correct it and run make up '
                 "again",
             )
+        cluster.wait_for_switch(settings, [o.node for o in outcomes if o.changes])
         converge.wait_for(settings, names, 120, lambda _: None)
         changes = sum(outcome.changes for outcome in outcomes)
         now.result = f"{len(good)} nodes converged, {changes} changes"

@@ -331,6 +331,22 @@ def is_ready(settings: Settings, name: str) -> bool:
     return _in_node(settings, name, f"systemctl is-active -q {' '.join(UNITS)} && {at_master}")
 
 
+def wait_for_switch(settings: Settings, names: Sequence[str], seconds: float = 90) -> None:
+    """
+    Wait until minions are back that a highstate left to restart with another configuration.
+
+    ``picloud-minion-switch`` is the unit that does so after the job ended. One that takes longer
+    is left to what asks the nodes next.
+    """
+    deadline = time.monotonic() + seconds
+    for name in names:
+        while time.monotonic() < deadline and not (
+            _in_node(settings, name, "! systemctl is-active -q picloud-minion-switch")
+            and is_ready(settings, name)
+        ):
+            time.sleep(0.5)
+
+
 def is_stuck(settings: Settings, name: str, seconds: float) -> bool:
     """True when a node has booted without its units, or does not get anywhere."""
     if seconds < 20:
