@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
     """Yield ``highstate_vs_bare`` and ``highstate_vs_stock``."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Apart("picloud-bench", CHECKOUT, Path(folder) / "checkout").running("pi0,pi1") as lab,
+        Apart("bench", CHECKOUT, Path(folder) / "checkout").running("pi0,pi1") as lab,
     ):
         lab.execute("pi1", "sh", "-c", f"{STOCK} && systemctl restart salt-minion")
         lab.wait("pi1 answers", lambda: lab.salt("pi1", "test.ping", timeout=10))

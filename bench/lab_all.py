@@ -28,7 +28,7 @@ def round_of_highstates(lab: Apart, names: list[str]) -> tuple[float, int]:
 def figures() -> Iterator[Figure]:
     """Yield ``all_nodes``, ``all_node_mb``, ``all_highstate_s`` and ``all_again_s``."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = Apart("picloud-bench", CHECKOUT, Path(folder) / "checkout")
+        lab = Apart("bench", CHECKOUT, Path(folder) / "checkout")
         begin = time.monotonic()
         with lab.running("all"):
             up = time.monotonic() - begin

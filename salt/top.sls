@@ -1,7 +1,8 @@
 {#- What a node gets: the modules, then the parts that its roles pick, then what undoes the parts
     that no role picks any more. All of it comes from pillar["picloud"], which the master compiles
     from pillar/cloud; parts taken away are known by the node's own record (see sync.sls).
-    A pillar without the node's view is never read as "no parts". #}
+    A pillar without the node's view is never read as "no parts".
+    "<part>.init" and not "<part>": Salt would ask the master for <part>.sls first, each time. #}
 {%- set node = pillar.get("picloud") or {} %}
 {%- set record = opts.get("picloud_etc", "/etc/picloud") ~ "/parts" %}
 base:
@@ -11,7 +12,7 @@ base:
 {%- else %}
     - sync
   {%- for part in node.parts %}
-    - {{ part }}
+    - {{ part }}.init
   {%- endfor %}
   {%- set recorded = salt["file.read"](record).split() if salt["file.file_exists"](record) else [] %}
   {%- if recorded | difference(node.parts) and not pillar.get("_errors") %}

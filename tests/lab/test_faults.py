@@ -141,7 +141,7 @@ def test_the_description_breaks_while_nodes_run(lab: Apart):
         assert lab.salt("pi0", "pillar.get", "picloud:node", "unmask=True") == before
         faults = lab.execute("head", "salt-run", "picloud.validate", check=False)
         assert faults.returncode != 0
-        assert "did you mean 'pi1b'" in faults.stdout
+        assert 'did you mean "pi1b"' in faults.stdout
         assert f"racks/rack1.sls:{line}" in lab.execute("head", "salt-run", "picloud.status").stdout
         log = lab.execute("head", "sh", "-c", "cat /var/log/salt/master; journalctl -u salt-master")
         assert f"racks/rack1.sls:{line}" in log.stdout
