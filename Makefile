@@ -16,7 +16,7 @@ ENV      = PYTHONPATH=.:_utils
 CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down shell logs salt validate schema check test test-slow bench images wheels \
+.PHONY: help venv up down shell logs salt run validate schema check test test-slow bench images wheels \
         lint fmt clean
 
 help: ## list the targets
@@ -50,6 +50,9 @@ logs: venv ## the journal of NODE=pi3, or of salt-master
 
 salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
 	@$(RUNLAB) salt -- $(call quote,$(ARGS))
+
+run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
+	@$(RUNLAB) run -- $(call quote,$(ARGS))
 
 quote = '$(subst ','\'',$(1))'
 

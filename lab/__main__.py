@@ -1,4 +1,4 @@
-"""Commands of the lab: ``python -m lab up|down|shell|logs|salt|images|wheels|clean``."""
+"""Commands of the lab: ``python -m lab up|down|shell|logs|salt|run|images|wheels|clean``."""
 
 import argparse
 import logging
@@ -161,7 +161,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name)
     commands.add_parser("shell").add_argument("--node", default="head")
     commands.add_parser("logs").add_argument("--node", default="head")
-    commands.add_parser("salt").add_argument("args", help="one string, as a shell would read it")
+    for name in ("salt", "run"):
+        commands.add_parser(name).add_argument("args", help="one string, as a shell would read it")
     return parser
 
 
@@ -220,6 +221,8 @@ def main(argv: list[str]) -> int:
                 _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
             case "salt":
                 _docker_exec(settings.head, "salt", *shlex.split(options.args))
+            case "run":
+                _docker_exec(settings.head, "salt-run", *shlex.split(options.args))
     except LabError as error:
         console.failed(error)
         return 1
