@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,12 +39,10 @@ def volumes(lab: Apart) -> set[str]:
     return set(lab.docker("volume", "ls", "--quiet").split())
 
 
-def test_up_again_changes_nothing_and_is_quick(lab: Apart):
+def test_up_again_changes_nothing(lab: Apart):
     listing = ("ps", "--no-trunc", "--filter", f"label=picloud.lab={lab.name}", "--format")
     before = lab.docker(*listing, "{{.ID}} {{.Names}}")
-    begin = time.monotonic()
     said = lab.make("up", "--nodes", "3")
-    assert time.monotonic() - begin < 60
     assert "0 of them started now" in said
     assert "none to prepare" in said
     assert lab.docker(*listing, "{{.ID}} {{.Names}}") == before
