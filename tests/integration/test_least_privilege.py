@@ -105,4 +105,5 @@ def test_the_file_server_serves_the_states_and_nothing_else(pi0, repo):
 )
 def test_no_path_leads_to_the_description(pi0, path):
     call = pi0.salt_call_cli()
+    assert "picloud" in call.run("cp.get_file_str", "salt://top.sls").data
     assert not call.run("cp.get_file_str", path).data

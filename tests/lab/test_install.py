@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import hostapt, shell
+from lab import host, hostapt, shell
 from tests.conftest import REPO
 
 NAME = "picloud-test-install"
@@ -61,12 +61,17 @@ def machine(tmp_path_factory):
     )
     docker("import", str(rootfs), NAME)
     docker("rm", "--force", "--volumes", NAME, check=False)
-    flags = [
-        *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"),
-        *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
-        *("--tmpfs", "/run", "--tmpfs", "/run/lock", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
-    ]
-    docker("run", "-d", "--name", NAME, "--network", "host", *flags, NAME, "/sbin/init")
+    docker(
+        "run",
+        "-d",
+        "--name",
+        NAME,
+        "--network",
+        "host",
+        *host.container_flags(),
+        NAME,
+        "/sbin/init",
+    )
     try:
         shell.run(
             ["docker", "exec", NAME, "sh", "-c", BOOTED], what="the clean machine did not boot"
