@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 SEED = "picloud-seed"
+FILES = ("minion.pem", "minion.pub", "master.pub", "card.json")
 WARNING = (
     "This folder holds a private key: copy picloud-seed to the boot partition of one card only, "
     "then delete the folder."
@@ -65,19 +67,17 @@ class Card:
     reason: str
 
 
-def admit(node: str, public: str, known: list[tuple[str, str]]) -> tuple[bool, str]:
+def admit(node: str, known: list[tuple[str, str]]) -> tuple[bool, str]:
     """
     Decide whether the key of a new card may be accepted before it was ever seen.
 
-    Only for a node that never had a key: another key under this id may be a Pi that runs, and
+    Only for a node without a key: another key under this id may be a Pi that runs, and
     whether its place may be taken is decided with evidence, not here.
 
-    Example: ``admit("pi3", pem, []) == (True, "pi3 never had a key")``
+    Example: ``admit("pi3", []) == (True, "pi3 has no key")``
     """
     if not known:
-        return True, f"{node} never had a key"
-    if ("accepted", public) in known:
-        return True, "this key is accepted already"
+        return True, f"{node} has no key"
     states = ", ".join(sorted({state for state, _ in known}))
     return False, (
         f"{node} has a key already ({states}); if that card is gone for good, "
@@ -89,7 +89,8 @@ def prepare(node: str, view: Mapping[str, Any], keys: Keys, folder: Path) -> Car
     """
     Make the seed of a card for a node, and preseed its key where :func:`admit` agrees.
 
-    Run again before the folder was deleted, it returns the same card.
+    Run again before the folder was deleted, it returns the same card, as long as the master has
+    its key among the accepted ones; once that key was removed, the old seed is never used again.
 
     node
         Id of a described node.
@@ -100,7 +101,8 @@ def prepare(node: str, view: Mapping[str, Any], keys: Keys, folder: Path) -> Car
     folder
         Where the seed's folder is made; ``<folder>/<node>/picloud-seed``.
 
-    Raises CardError for a node that is not described, or that has a key already.
+    Raises CardError for a node that is not described, or that has a key already, and when the
+    node's folder is not the caller's alone; OSError when it cannot be written.
 
     Example: ``prepare("pi3", cloud.view("pi3"), keys, Path("/root/cards"))``
     """
@@ -110,19 +112,46 @@ def prepare(node: str, view: Mapping[str, Any], keys: Keys, folder: Path) -> Car
         )
     home = folder / node
     seed = home / SEED
-    made = _read(seed)
-    if made is None:
-        private, public = keys.generate()
-        made = {"minion.pem": private, "minion.pub": public, "master.pub": keys.master()}
-        made["card.json"] = json.dumps(_label(node, view)) + "\n"
-    public = made["minion.pub"]
-    accepted, reason = admit(node, public, keys.known(node))
+    for directory in (home, seed):
+        _trust(directory)
+    known, made = keys.known(node), _read(seed)
+    if made is not None and ("accepted", made["minion.pub"]) in known:
+        return _card(node, seed, made, "this key is accepted already")
+    # Any other seed is of no use; its key may be one that was taken off the master on purpose.
+    if home.exists():
+        shutil.rmtree(home)
+    accepted, reason = admit(node, known)
     if not accepted:
-        shutil.rmtree(home, ignore_errors=True)
         raise CardError(reason)
+    private, public = keys.generate()
+    made = {"minion.pem": private, "minion.pub": public, "master.pub": keys.master()}
+    made["card.json"] = json.dumps(_label(node, view)) + "\n"
     _write(home, seed, made)
     keys.accept(node, public)
+    return _card(node, seed, made, reason)
+
+
+def _card(node: str, seed: Path, made: Mapping[str, str], reason: str) -> Card:
     return Card(json.loads(made["card.json"])["card"], node, seed, reason)
+
+
+def _trust(directory: Path) -> None:
+    """Refuse a folder in which somebody else may have put a key, or could read one."""
+    try:
+        found = directory.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        wrong = "is a link or no folder"
+    elif found.st_uid != os.geteuid():
+        wrong = "belongs to another user"
+    elif found.st_mode & 0o077:
+        wrong = "is open to other users"
+    else:
+        return
+    raise CardError(
+        f"{directory} {wrong}, so what is in it is not trusted; remove it or name another directory"
+    )
 
 
 def _label(node: str, view: Mapping[str, Any]) -> dict[str, str]:
@@ -135,11 +164,10 @@ def _label(node: str, view: Mapping[str, Any]) -> dict[str, str]:
 def _read(seed: Path) -> dict[str, str] | None:
     """A seed made before, when it is whole."""
     try:
-        names = [line.split()[1] for line in (seed / "SHA256SUMS").read_text().splitlines()]
-        files = {name: (seed / name).read_text() for name in names}
-    except OSError:
+        files = {name: (seed / name).read_text("utf-8") for name in FILES}
+        return files if _sums(files) == (seed / "SHA256SUMS").read_text("utf-8") else None
+    except (OSError, ValueError):
         return None
-    return files if _sums(files) == (seed / "SHA256SUMS").read_text() else None
 
 
 def _sums(files: Mapping[str, str]) -> str:
@@ -149,12 +177,11 @@ def _sums(files: Mapping[str, str]) -> str:
 
 
 def _write(home: Path, seed: Path, files: Mapping[str, str]) -> None:
-    """Write the seed so that nobody else can read it; the checksums come last."""
-    for directory in (home.parent, home, seed):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Write a new seed so that nobody else can read it; the checksums come last."""
+    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for directory in (home, seed):
-        directory.chmod(0o700)
+        directory.mkdir(mode=0o700)
     for name, text in (*files.items(), ("SHA256SUMS", _sums(files))):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with os.fdopen(os.open(seed / name, flags, 0o600), "w", encoding="utf-8") as handle:
             handle.write(text)

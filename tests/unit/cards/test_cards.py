@@ -85,6 +85,74 @@ def test_a_node_with_any_key_keeps_it_and_no_seed_is_left(keys, tmp_path, state)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_key_that_was_removed_is_never_accepted_again(keys, tmp_path):
+    first = cards.prepare("pi3", VIEW, keys, tmp_path)
+    del keys.store["pi3"]
+    again = cards.prepare("pi3", VIEW, keys, tmp_path)
+    assert again.card != first.card
+    assert keys.known("pi3") == [("accepted", "public 2\n")]
+    assert (again.seed / "minion.pem").read_text() == "private 2\n"
+
+
+def elsewhere(tmp_path):
+    """A whole seed whose key somebody else has."""
+    seed = cards.prepare("pi3", VIEW, Keys(), tmp_path / "elsewhere").seed
+    return seed.parent, seed
+
+
+def linked_home(tmp_path, folder):
+    home, _ = elsewhere(tmp_path)
+    (folder / "pi3").symlink_to(home)
+
+
+def linked_seed(tmp_path, folder):
+    _, seed = elsewhere(tmp_path)
+    (folder / "pi3").mkdir(mode=0o700)
+    (folder / "pi3/picloud-seed").symlink_to(seed)
+
+
+def open_home(tmp_path, folder):
+    home, _ = elsewhere(tmp_path)
+    home.rename(folder / "pi3").chmod(0o750)
+
+
+def open_seed(tmp_path, folder):
+    home, seed = elsewhere(tmp_path)
+    seed.chmod(0o701)
+    home.rename(folder / "pi3")
+
+
+def a_file(tmp_path, folder):
+    (folder / "pi3").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("laid", "wrong"),
+    [
+        (linked_home, "pi3 is a link"),
+        (linked_seed, "picloud-seed is a link"),
+        (open_home, "pi3 is open to other users"),
+        (open_seed, "picloud-seed is open to other users"),
+        (a_file, "pi3 is a link or no folder"),
+    ],
+)
+def test_a_folder_laid_out_by_somebody_else_is_refused(keys, tmp_path, laid, wrong):
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    laid(tmp_path, folder)
+    with pytest.raises(cards.CardError, match=f"{wrong}.* not trusted; remove it"):
+        cards.prepare("pi3", VIEW, keys, folder)
+    assert (keys.made, keys.store) == (0, {})
+
+
+def test_a_folder_of_another_user_is_refused(keys, tmp_path, monkeypatch):
+    cards.prepare("pi3", VIEW, keys, tmp_path)
+    uid = cards.os.geteuid()
+    monkeypatch.setattr(cards.os, "geteuid", lambda: uid + 1)
+    with pytest.raises(cards.CardError, match="pi3 belongs to another user"):
+        cards.prepare("pi3", VIEW, keys, tmp_path)
+
+
 def test_a_stranger_gets_nothing(keys, tmp_path):
     with pytest.raises(cards.CardError, match="stranger is not in the description"):
         cards.prepare("stranger", {}, keys, tmp_path)
