@@ -104,8 +104,9 @@ def plan(admins, *, record=RECORD, sudoers=SUDOERS, shadow=SHADOW, keys=KEYS):
         Our record, our sudoers file, the shadow file, the folder of keys.
 
     Returns ``{"add": [...], "unlock": [...], "keys": [...], "lock": [...], "forget": [...],
-    "sudoers": bool}``, the lists with names; to forget are accounts of ours that somebody removed.
-    Raises ``SaltInvocationError`` for an account that exists and is not ours.
+    "refuse": [...], "sudoers": bool}``, the lists with names. To forget are accounts of ours that
+    somebody removed or made anew; to refuse are wanted names of accounts that are not ours: nothing
+    is planned for those.
 
     CLI Example:
 
@@ -116,30 +117,25 @@ def plan(admins, *, record=RECORD, sudoers=SUDOERS, shadow=SHADOW, keys=KEYS):
     ours = _record(record)
     wanted = sorted(admins)
     accounts = {name: _account(name) for name in {*ours, *wanted}}
-    foreign = [
-        name
-        for name in wanted
-        if accounts[name] and (name not in ours or accounts[name].pw_uid != ours[name])
-    ]
-    if foreign:
-        raise SaltInvocationError(
-            f"The account {', '.join(foreign)} exists on this node and was not made by Salt; "
-            "choose another name in base.admins, or remove the account by hand first"
-        )
-    closed = _shadow(shadow) if ours else {}
     present = [name for name in ours if accounts[name] and accounts[name].pw_uid == ours[name]]
+    refused = [name for name in wanted if accounts[name] and name not in present]
+    admins = {name: admin for name, admin in admins.items() if name not in refused}
+    closed = _shadow(shadow) if ours else {}
     locked = [name for name in present if closed.get(name, ("", ""))[1] == "1"]
     look = __salt__["pifile.look"]
     return {
-        "add": [name for name in wanted if not accounts[name]],
+        "add": [name for name in sorted(admins) if not accounts[name]],
         "unlock": [name for name in wanted if name in locked],
-        "keys": [name for name in wanted if look(f"{keys}/{name}") != _keys(admins[name]["keys"])],
+        "keys": [
+            name for name in sorted(admins) if look(f"{keys}/{name}") != _keys(admins[name]["keys"])
+        ],
         "lock": [
             name
             for name in present
             if name not in wanted and (name not in locked or look(f"{keys}/{name}"))
         ],
-        "forget": [name for name in ours if name not in present and name not in wanted],
+        "forget": [name for name in ours if name not in present and name not in admins],
+        "refuse": refused,
         "sudoers": look(sudoers).get("contents", "") != sudoers_text(admins),
     }
 

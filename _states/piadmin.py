@@ -5,6 +5,15 @@ Keep the accounts of admins as described.
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __virtualname__ = "piadmin"
+# What a plan says is to be done -> the function that does it.
+STEPS = {
+    "lock": "lock",
+    "forget": "forget",
+    "sudoers": "write_sudoers",
+    "keys": "set_keys",
+    "add": "add",
+    "unlock": "unlock",
+}
 
 
 def __virtual__():
@@ -18,6 +27,9 @@ def managed(name, admins):
     Ensure that the admins of this node are these: each has an account with exactly these SSH keys,
     sudo if wanted, no password. An account of ours that is not listed is locked and keeps its home.
     Accounts that Salt did not make are never touched; wanting one is an error.
+
+    Every step is tried: whoever leaves loses keys and sudo first, and no fault of somebody else's
+    account is in the way. What was done is in the changes, also when the state fails.
 
     name
         Any text.
@@ -34,35 +46,67 @@ def managed(name, admins):
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
         plan = __salt__["piadmin.plan"](admins)
-        changes = {what: who for what, who in plan.items() if who}
-        if not changes:
-            ret["comment"] = f"Admins: {', '.join(sorted(admins)) or 'none'}."
-            return ret
-        if __opts__["test"]:
-            ret.update(result=None, changes=changes)
-            ret["comment"] = f"To change: {_say(changes)}."
-            return ret
-        # Those who leave go first: no sudo rule may outlive its reason, even if a later step fails.
-        for who in plan["lock"]:
-            __salt__["piadmin.lock"](who)
-        for who in plan["forget"]:
-            __salt__["piadmin.forget"](who)
-        for who in plan["add"]:
-            __salt__["piadmin.add"](who, admins[who].get("comment", ""))
-        for who in plan["unlock"]:
-            __salt__["piadmin.unlock"](who)
-        for who in plan["keys"]:
-            __salt__["piadmin.set_keys"](who, admins[who]["keys"])
-        if plan["sudoers"]:
-            __salt__["piadmin.write_sudoers"](admins)
-        left = {what: who for what, who in __salt__["piadmin.plan"](admins).items() if who}
-        if left:
-            raise CommandExecutionError(f"Admins are not as wanted: {_say(left)}")
-    except (CommandExecutionError, SaltInvocationError) as err:
-        return {"name": name, "result": False, "changes": {}, "comment": str(err)}
-    ret["changes"] = changes
-    ret["comment"] = f"Changed: {_say(changes)}."
+    except CommandExecutionError as err:
+        return ret | {"result": False, "comment": str(err)}
+    refused = plan.pop("refuse")
+    faults = []
+    if refused:
+        faults.append(
+            f"The account {', '.join(refused)} exists on this node and was not made by Salt; "
+            "choose another name in base.admins, or remove the account by hand first"
+        )
+    ret["changes"] = {what: who for what, who in plan.items() if who}
+    if __opts__["test"] and ret["changes"]:
+        ret.update(result=None, comment=f"To change: {_say(ret['changes'])}.")
+    elif ret["changes"]:
+        wanted = {name: admin for name, admin in admins.items() if name not in refused}
+        ret["changes"] = _do(plan, wanted, faults)
+        ret["comment"] = f"Changed: {_say(ret['changes'])}."
+    else:
+        ret["comment"] = f"Admins: {', '.join(sorted(admins)) or 'none'}."
+    if faults:
+        ret.update(result=False, comment="; ".join(dict.fromkeys(faults)))
     return ret
+
+
+def _do(plan, admins, faults):
+    """Carry out a plan; what was done. A fault is noted and does not stop the rest."""
+    done, failed = {}, set()
+
+    def attempt(what, who, *arguments):
+        try:
+            __salt__[f"piadmin.{STEPS[what]}"](*arguments)
+        except (CommandExecutionError, SaltInvocationError) as err:
+            faults.append(str(err))
+            failed.add(who)
+        else:
+            done[what] = True if what == "sudoers" else [*done.get(what, []), who]
+
+    # Those who leave go first, then rules and keys of those who are there; a rule for an account
+    # that could not be made would be for whoever makes it later.
+    for what in ("lock", "forget"):
+        for who in plan[what]:
+            attempt(what, who, who)
+    there = {who: admins[who] for who in admins if who not in plan["add"]}
+    if plan["sudoers"] and __salt__["piadmin.plan"](there)["sudoers"]:
+        attempt("sudoers", None, there)
+    for who in plan["keys"]:
+        if who not in plan["add"]:
+            attempt("keys", who, who, admins[who]["keys"])
+    for who in plan["add"]:
+        attempt("add", who, who, admins[who].get("comment", ""))
+        if who in plan["keys"] and who not in failed:
+            attempt("keys", who, who, admins[who]["keys"])
+    for who in plan["unlock"]:
+        if who not in failed:
+            attempt("unlock", who, who)
+    if plan["sudoers"] and plan["add"]:
+        attempt("sudoers", None, {who: admins[who] for who in admins if who not in failed})
+    if not faults:
+        left = __salt__["piadmin.plan"](admins)
+        if left := {what: who for what, who in left.items() if who}:
+            faults.append(f"Admins are not as wanted: {_say(left)}")
+    return done
 
 
 def absent(name):

@@ -147,8 +147,9 @@ def test_an_account_made_anew_by_hand_is_not_ours(system):
     piadmin.managed("admins", JANE)
     system.accounts["jane"] = 4242
     ret = piadmin.managed("admins", JANE)
-    assert (ret["result"], ret["changes"]) == (False, {})
-    assert piadmin.absent("admins")["changes"] == {"forget": ["jane"], "sudoers": True}
+    # Keys and sudo were for our account, not for whoever has its name now.
+    assert (ret["result"], ret["changes"]) == (False, {"forget": ["jane"], "sudoers": True})
+    assert not system.files["sudoers"].exists()
     assert not system.expires
     assert not (system.files["keys"] / "jane").exists()
     assert not piadmin.absent("admins")["changes"]
@@ -160,11 +161,47 @@ def test_lock_refuses_strangers(system):
     assert not system.commands
 
 
+def test_a_wrong_new_admin_does_not_keep_a_leaver_in(system, testmode):
+    two = {**JANE, "joe": {"keys": [KEY], "sudo": True}}
+    with patch.dict(piadmin.__opts__, {"test": False}):
+        piadmin.managed("admins", two)
+    wanted = {"root": JANE["jane"], "joe": {"keys": [KEY], "sudo": False}}
+    ret = piadmin.managed("admins", wanted)
+    assert (ret["result"], ret["changes"]) == (False, {"lock": ["jane"], "sudoers": True})
+    assert "account root exists" in ret["comment"]
+    assert system.files["sudoers"].exists() is testmode
+    assert (system.files["keys"] / "jane").exists() is testmode
+    assert not (system.files["keys"] / "root").exists()
+    if not testmode:
+        assert system.expires["jane"] == "1"
+        again = piadmin.managed("admins", wanted)
+        assert (again["result"], again["changes"]) == (False, {})
+
+
+def test_a_failed_new_account_keeps_nobody_elses_change_back(system):
+    piadmin.managed("admins", JANE)
+    real = module.__salt__["pifile.run"].side_effect
+
+    def run(command, problem=""):
+        if command[0] == "useradd":
+            raise CommandExecutionError("no space left")
+        real(command, problem)
+
+    module.__salt__["pifile.run"].side_effect = run
+    wanted = {"jane": {"keys": [f"{KEY}2"], "sudo": False}, "joe": JANE["jane"]}
+    ret = piadmin.managed("admins", wanted)
+    assert (ret["result"], ret["changes"]) == (False, {"sudoers": True, "keys": ["jane"]})
+    assert ret["comment"] == "no space left"
+    assert not system.files["sudoers"].exists()
+    assert not (system.files["keys"] / "joe").exists()
+
+
 def test_sudoers_that_visudo_refuses_are_not_used(system):
     refused = CommandExecutionError("sudoers is refused")
     module.__salt__["pifile.test"].side_effect = refused
     ret = piadmin.managed("admins", JANE)
-    assert (ret["result"], ret["changes"]) == (False, {})
+    assert (ret["result"], ret["comment"]) == (False, "sudoers is refused")
+    assert {"add": ["jane"], "keys": ["jane"]}.items() <= ret["changes"].items()
     assert not system.files["sudoers"].exists()
     module.__salt__["pifile.test"].side_effect = None
     assert piadmin.managed("admins", JANE)["changes"] == {"sudoers": True}
