@@ -1,10 +1,12 @@
 """First boot, run on a made-up root: identity in, seed gone, nothing guessed, any power loss."""
 
 import contextlib
+import errno
 import importlib.machinery
 import importlib.util
 import json
 import stat
+import subprocess
 
 import pytest
 from picloud import cards
@@ -122,6 +124,41 @@ def test_a_damaged_seed_of_another_card_is_kept_and_named(firstboot, root, seed,
         firstboot.run(root)
     assert (seed / "minion.pem").exists()
     assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi3"
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("os.replace", OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+        ("Path.unlink", OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+        ("os.open", PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+        ("subprocess.run", subprocess.CalledProcessError(255, "ssh-keygen"), "ssh-keygen"),
+        ("subprocess.run", FileNotFoundError(errno.ENOENT, "No such file"), "No such file"),
+    ],
+)
+def test_a_card_that_cannot_be_written_says_so(firstboot, root, monkeypatch, capsys, fault):
+    where, error, words = fault
+
+    def fail(*args, **kwargs):
+        raise error
+
+    keygen = root / "usr/bin/ssh-keygen"
+    keygen.parent.mkdir(parents=True)
+    keygen.write_text("")
+    with monkeypatch.context() as patched:
+        patched.setattr(firstboot.subprocess, "run", lambda *args, **kwargs: None)
+        owner, name = where.split(".")
+        patched.setattr(getattr(firstboot, owner), name, fail)
+        assert firstboot.main(["--root", str(root)]) == 1
+    said = capsys.readouterr().err
+    assert "the identity was not installed wholly" in said
+    assert words in said
+    assert "salt-minion stays off" in said
+    assert "Traceback" not in said
+    keygen.unlink()
+    assert firstboot.main(["--root", str(root)]) == 0
+    assert not (root / "boot/firmware/picloud-seed").exists()
 
 
 class PowerLoss(Exception):
