@@ -197,6 +197,56 @@ def restore(group, paths=None, keep=KEEP):
         _write_index({path: note for path, note in index.items() if path not in gone}, keep)
 
 
+def is_due(group, keep=KEEP):
+    """
+    Say whether files of a group were written and the commands that put them into use have not all
+    succeeded since: the job was killed, or a command failed.
+
+    group
+        The group's name.
+    keep
+        The folder of the record.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi3 pifile.is_due base-sshd
+    """
+    return _due(group, keep).exists()
+
+
+def set_due(group, due, keep=KEEP):
+    """
+    Note that a group's files are still to be put into use, or that they are in use.
+
+    group
+        The group's name.
+    due
+        True: still to be put into use.
+    keep
+        The folder of the record.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi3 pifile.set_due base-sshd True
+    """
+    try:
+        if due:
+            Path(keep).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _due(group, keep).touch(mode=0o600)
+        else:
+            _due(group, keep).unlink(missing_ok=True)
+    except OSError as err:
+        raise CommandExecutionError(f"Cannot note in {keep} what is due: {err}") from err
+
+
+def _due(group, keep):
+    return Path(keep) / f"{group.replace('/', '%')}.due"
+
+
 def test(command, path, what):
     """
     Try a file before it is used: write it to a temporary place and run a command on it.

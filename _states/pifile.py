@@ -3,6 +3,7 @@ Keep small files of the system as described, a whole group in one state: cheap w
 all or nothing when something does.
 """
 
+import contextlib
 import difflib
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -22,8 +23,9 @@ def managed(name, files, check=None, apply=(), keep=KEEP):
     Ensure that the files of a group are what they should be, and in use.
 
     Files that were in the group and are listed no more are put back to what they were. If a check
-    or a command of ``apply`` fails, every file is put back as it was a moment ago, so that the
-    next run tries again.
+    or a command of ``apply`` fails, every file is put back as it was a moment ago and the commands
+    run again for it, so that the next run tries again. A run that was killed between writing and
+    using is noticed by the next one, which runs the commands.
 
     name
         The group; the same name always, since the record of originals goes by it.
@@ -60,6 +62,8 @@ def managed(name, files, check=None, apply=(), keep=KEEP):
         changes = {
             path: _diff(now[path], what) for path, what in target.items() if now[path] != what
         }
+        if apply and __salt__["pifile.is_due"](name, keep):
+            changes["apply"] = "files were written, and are not yet in use"
         if not changes:
             if dropped and not __opts__["test"]:
                 __salt__["pifile.restore"](name, dropped, keep)
@@ -67,7 +71,7 @@ def managed(name, files, check=None, apply=(), keep=KEEP):
             return ret
         if __opts__["test"]:
             ret.update(result=None, changes=changes)
-            ret["comment"] = f"{', '.join(changes)} would be changed."
+            ret["comment"] = f"{_names(changes)} would be changed."
             return ret
         for path in changes:
             if check and path in wanted and "contents" in wanted[path]:
@@ -79,7 +83,7 @@ def managed(name, files, check=None, apply=(), keep=KEEP):
     except (CommandExecutionError, SaltInvocationError) as err:
         return {"name": name, "result": False, "changes": {}, "comment": str(err)}
     ret["changes"] = changes
-    ret["comment"] = f"{', '.join(changes)} changed."
+    ret["comment"] = f"{_names(changes)} changed."
     return ret
 
 
@@ -107,20 +111,36 @@ def absent(name, apply=(), keep=KEEP):
 
 def _take_into_use(name, wanted, now, apply, keep):
     dropped = [path for path in now if path not in wanted]
+    was_due = __salt__["pifile.is_due"](name, keep)
+    in_use = False
     try:
         changed = {path: what for path, what in wanted.items() if now[path] != what}
+        if apply:
+            __salt__["pifile.set_due"](name, True, keep)
         __salt__["pifile.write"](name, changed, keep)
         for path in dropped:
             __salt__["pifile.put"](path, __salt__["pifile.originals"](name, keep)[path])
+        in_use = True
         for command in apply:
             __salt__["pifile.run"](command, f"{name} was put back")
-    except CommandExecutionError:
+    except (CommandExecutionError, SaltInvocationError):
         for path, what in now.items():
             if __salt__["pifile.look"](path) != what:
                 __salt__["pifile.put"](path, what)
+        if in_use or not was_due:
+            _use_again(name, apply if in_use else (), keep)
         raise
+    __salt__["pifile.set_due"](name, False, keep)
     if dropped:
         __salt__["pifile.restore"](name, dropped, keep)
+
+
+def _use_again(name, apply, keep):
+    """Put files that were put back into use; if that fails it stays noted as due."""
+    with contextlib.suppress(CommandExecutionError):
+        for command in apply:
+            __salt__["pifile.run"](command)
+        __salt__["pifile.set_due"](name, False, keep)
 
 
 def _full(what):
@@ -141,6 +161,10 @@ def _say(what):
     if "link" in what:
         return f"link to {what['link']}"
     return f"mode {what['mode']}" if what else "nothing"
+
+
+def _names(changes):
+    return ", ".join("what uses the files" if name == "apply" else name for name in changes)
 
 
 def _count(files):

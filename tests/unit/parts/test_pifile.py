@@ -20,7 +20,7 @@ def run_all():
 
 @pytest.fixture
 def configure_loader_modules(run_all):
-    names = ("look", "put", "originals", "write", "restore", "test", "run")
+    names = ("look", "put", "originals", "write", "restore", "test", "run", "is_due", "set_due")
     salt = {f"pifile.{name}": getattr(module, name) for name in names}
     return {
         module: {"__salt__": {"cmd.run_all": run_all}, "__grains__": {"kernel": "Linux"}},
@@ -152,6 +152,50 @@ def test_a_failed_command_puts_all_back_and_the_next_run_tries_again(tree, files
     assert pifile.managed("group", files, apply=[["sshd", "-t"]], keep=keep)["changes"]
     pifile.absent("group", keep=keep)
     assert state_of(tree) == before
+
+
+def test_a_run_killed_before_the_files_are_in_use_is_made_good(tree, files, keep, run_all):
+    run_all.side_effect = SystemExit  # what a job that is killed does not live to catch
+    with pytest.raises(SystemExit):
+        pifile.managed("group", files, apply=[["reload"]], keep=keep)
+    run_all.side_effect = None
+    run_all.reset_mock()
+    before = state_of(tree.parent)
+    with patch.dict(pifile.__opts__, {"test": True}):
+        plan = pifile.managed("group", files, apply=[["reload"]], keep=keep)
+    assert (plan["result"], set(plan["changes"])) == (None, {"apply"})
+    assert state_of(tree.parent) == before
+    assert not run_all.called
+    ret = pifile.managed("group", files, apply=[["reload"]], keep=keep)
+    assert (ret["result"], set(ret["changes"])) == (True, {"apply"})
+    assert [call.args[0] for call in run_all.call_args_list] == [["reload"]]
+    assert not pifile.managed("group", files, apply=[["reload"]], keep=keep)["changes"]
+
+
+def test_files_that_were_put_back_are_in_use_again(tree, files, keep, run_all):
+    good = {"retcode": 0, "stdout": "", "stderr": "", "pid": 1}
+    bad = {**good, "retcode": 1}
+    path = str(tree / "hosts")
+    seen = []
+
+    def use(command, **_):
+        seen.append(module.look(path)["contents"])
+        return bad if "pi3" in seen[-1] else good
+
+    run_all.side_effect = use
+    ret = pifile.managed("group", {path: files[path]}, apply=[["restart"]], keep=keep)
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert seen == ["127.0.0.1 localhost pi3\n", "127.0.0.1 localhost\n"]
+    assert not module.is_due("group", keep)
+
+
+def test_what_cannot_be_used_again_stays_due(tree, files, keep, run_all):
+    run_all.return_value = {"retcode": 1, "stdout": "", "stderr": "", "pid": 1}
+    assert pifile.managed("group", files, apply=[["x"]], keep=keep)["result"] is False
+    assert module.is_due("group", keep)
+    run_all.return_value = {"retcode": 0, "stdout": "", "stderr": "", "pid": 1}
+    assert set(pifile.absent("group", apply=[["x"]], keep=keep)["changes"]) == {"apply"}
+    assert not pifile.absent("group", apply=[["x"]], keep=keep)["changes"]
 
 
 def test_a_check_sees_the_file_before_it_is_in_place(tree, files, keep, run_all):
