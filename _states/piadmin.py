@@ -82,14 +82,16 @@ def _do(plan, admins, faults):
         else:
             done[what] = True if what == "sudoers" else [*done.get(what, []), who]
 
+    def rules(for_whom):
+        if plan["sudoers"] and __salt__["piadmin.plan"](for_whom)["sudoers"]:
+            attempt("sudoers", None, for_whom)
+
     # Those who leave go first, then rules and keys of those who are there; a rule for an account
     # that could not be made would be for whoever makes it later.
     for what in ("lock", "forget"):
         for who in plan[what]:
             attempt(what, who, who)
-    there = {who: admins[who] for who in admins if who not in plan["add"]}
-    if plan["sudoers"] and __salt__["piadmin.plan"](there)["sudoers"]:
-        attempt("sudoers", None, there)
+    rules({who: admins[who] for who in admins if who not in plan["add"]})
     for who in plan["keys"]:
         if who not in plan["add"]:
             attempt("keys", who, who, admins[who]["keys"])
@@ -100,8 +102,7 @@ def _do(plan, admins, faults):
     for who in plan["unlock"]:
         if who not in failed:
             attempt("unlock", who, who)
-    if plan["sudoers"] and plan["add"]:
-        attempt("sudoers", None, {who: admins[who] for who in admins if who not in failed})
+    rules({who: admins[who] for who in admins if who not in failed})
     if not faults:
         left = __salt__["piadmin.plan"](admins)
         if left := {what: who for what, who in left.items() if who}:
