@@ -28,6 +28,8 @@ venv: $(STAMP) ## make or refresh .venv from requirements.lock
 # Packages of the lock are complete (--no-deps): timelib, a source package that Salt can do without,
 # is left out; Salt itself is built from source, which is all Python. So no compiler is needed.
 $(STAMP): pyproject.toml requirements.lock
+	@for made in $(wildcard .venv $@); do test -w $$made || { echo "the .venv belongs to" \
+	    "$$(stat -c %U $$made); run with sudo" >&2; exit 1; }; done
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || lab/host-packages python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing $$(grep -c == requirements.lock) packages into .venv"
@@ -57,7 +59,7 @@ run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
 quote = '$(subst ','\'',$(1))'
 
 validate: venv ## check the description in DIR (pillar/cloud); every fault with file and line
-	@$(ENV) $(BIN)/python -m tools.validate $(DIR)
+	@$(ENV) $(BIN)/python -m tools.validate $(call quote,$(DIR))
 
 schema: venv ## write the JSON Schema for editors and docs/description.md
 	@$(ENV) $(BIN)/python -m tools.schema
@@ -66,7 +68,7 @@ lint: venv ## ruff, yamllint, salt-lint, mypy
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/ruff format --check $(CHECKED)
 	@$(BIN)/yamllint --strict .
-	@$(BIN)/salt-lint $$(git ls-files 'salt/*.sls' 'reactor/*.sls')
+	@$(BIN)/salt-lint $$(find $(wildcard salt reactor) -name '*.sls')
 	@$(ENV) $(BIN)/mypy
 
 fmt: venv ## format the Python files
