@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,43 @@ from lab.settings import Settings
 
 # The shipped subnet, and the one a copy gets so that it can run beside the user's own lab.
 SHIPPED, APART = "10.80.", "10.81."
+
+
+def files(checkout: Path) -> list[str]:
+    """
+    Names of the files of a checkout, links among them, with what is not committed yet.
+
+    checkout
+        Its folder. Where git does not know it (an unpacked archive, another owner) or is not
+        installed, all its files but those that ``.gitignore`` names.
+
+    Example: ``files(Path.cwd())[0] == ".gitignore"``
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True)
+        return sorted(filter(None, done.stdout.split("\0")))
+    except (OSError, subprocess.CalledProcessError):
+        return sorted(_unignored(checkout))
+
+
+def _unignored(checkout: Path) -> Iterator[str]:
+    lines = (checkout / ".gitignore").read_text("utf-8").splitlines()
+    ignored = ["/.git", *(line.strip().rstrip("/") for line in lines if line.strip())]
+
+    def kept(path: str) -> bool:
+        rooted = f"/{os.path.relpath(path, checkout)}"
+        return not any(
+            fnmatch(rooted if pattern.startswith("/") else os.path.basename(path), pattern)
+            for pattern in ignored
+        )
+
+    for folder, folders, names in os.walk(checkout):
+        paths = [os.path.join(folder, name) for name in (*folders, *names)]
+        folders[:] = [name for name in folders if kept(os.path.join(folder, name))]
+        for path in filter(kept, paths):
+            if os.path.islink(path) or not os.path.isdir(path):
+                yield os.path.relpath(path, checkout)
 
 
 class Apart:
@@ -43,14 +81,7 @@ class Apart:
 
     def copy(self) -> None:
         """Copy every file that git would, and move the description to the other subnet."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=self.source,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for name in filter(None, listed.split("\0")):
+        for name in files(self.source):
             origin, target = self.source / name, self.checkout / name
             if not os.path.lexists(origin):
                 continue
