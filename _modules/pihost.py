@@ -24,6 +24,8 @@ STATUS = "/var/lib/dpkg/status"
 UNITS = ("etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
 # Sessions outlive ssh.service in its control group, so processes there prove nothing for it.
 PID_FILES = {"ssh.service": ("run/sshd.pid", "sshd")}
+# Up by having run once; what it turned on is a line in /proc/swaps.
+SWAP_FILES = {"picloud-swap.service": "/var/picloud.swap"}
 IN_CONTAINER = ("run/systemd/container", ".dockerenv", "run/.containerenv")
 
 
@@ -293,9 +295,16 @@ def is_surely_up(unit, root="/"):
             pid_file, program = PID_FILES[unit]
             pid = (root / pid_file).read_text(encoding="ascii").strip()
             return (root / "proc" / pid / "comm").read_text(encoding="ascii").strip() == program
+        if unit in SWAP_FILES:
+            return _swaps_on(unit, root)
         return _has_processes(unit, root)
     except (OSError, StopIteration, ValueError):
         return False
+
+
+def _swaps_on(unit, root):
+    lines = (root / "proc/swaps").read_text(encoding="utf-8").splitlines()
+    return any(line.split(" ", 1)[0] == SWAP_FILES[unit] for line in lines)
 
 
 def _has_processes(unit, root):
@@ -345,7 +354,8 @@ def services(names):
         name: {
             "known": block["LoadState"] == "loaded",
             "enabled": block["UnitFileState"].startswith(("enabled", "static", "alias")),
-            "up": block["ActiveState"] in {"active", "reloading", "activating"},
+            "up": block["ActiveState"] in {"active", "reloading", "activating"}
+            and (name not in SWAP_FILES or _swaps_on(name, Path("/"))),
             "held": block["ConditionResult"] == "no"
             and block["ConditionTimestampMonotonic"] not in {"", "0"},
         }

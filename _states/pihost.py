@@ -9,6 +9,7 @@ SSH = "/etc/ssh"
 RECORD = "/etc/picloud/hostkeys.json"
 BAKED = "/etc/picloud/image-hostkeys"
 MACHINE_ID = "/etc/machine-id"
+DOWN = "started"
 
 
 def __virtual__():
@@ -145,7 +146,8 @@ def packages(name, pkgs):
 def services_up(name, units):
     """
     Ensure that systemd units are enabled and up. A unit whose own conditions keep it down here
-    (``ConditionVirtualization=!container``) is as it should be.
+    (``ConditionVirtualization=!container``) is as it should be. Test mode leaves out units that
+    systemd does not know yet: whatever brings them also starts them.
 
     name
         Any text.
@@ -160,7 +162,7 @@ def services_up(name, units):
     """
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        changes = _to_do(units)
+        changes = _to_do(units, known=__opts__["test"])
         if not changes:
             ret["comment"] = f"{', '.join(units)}: enabled and up."
             return ret
@@ -168,7 +170,10 @@ def services_up(name, units):
             ret.update(result=None, changes=changes)
             ret["comment"] = f"{', '.join(changes)} would be enabled and started."
             return ret
-        __salt__["pifile.run"](["systemctl", "enable", "--now", *changes], "Units do not start")
+        __salt__["pifile.run"](["systemctl", "enable", *changes], "Units are not enabled")
+        # Not start: swap that was turned off by hand leaves a unit that counts as active.
+        if down := [unit for unit, change in changes.items() if DOWN in change["old"]]:
+            __salt__["pifile.run"](["systemctl", "restart", *down], "Units do not start")
         if left := _to_do(units):
             raise CommandExecutionError(f"{', '.join(left)} did not stay up; see journalctl -u")
     except (CommandExecutionError, SaltInvocationError) as err:
@@ -178,14 +183,14 @@ def services_up(name, units):
     return ret
 
 
-def _to_do(units):
-    """What is missing: unit -> in words."""
+def _to_do(units, known=False):
+    """What is missing, or only of the units that systemd knows: unit -> in words."""
     changes = {}
     asked = [unit for unit in units if not __salt__["pihost.is_surely_up"](unit)]
     for unit, seen in (__salt__["pihost.services"](asked) if asked else {}).items():
         missing = [] if seen["enabled"] else ["enabled"]
         if not (seen["up"] or seen["held"]):
-            missing.append("started")
-        if missing:
+            missing.append(DOWN)
+        if missing and (seen["known"] or not known):
             changes[unit] = {"old": f"not {' and not '.join(missing)}", "new": "enabled and up"}
     return changes

@@ -75,6 +75,15 @@ base-swap:
     - files: {{ map.swap | json }}
     - apply: {{ (map.swap_on if map.swap else map.swap_off) | json }}
 
+{%- if map.swap %}
+
+base-swap-up:
+  pihost.services_up:
+    - units: [picloud-swap.service]
+    - require:
+      - pifile: base-swap
+{%- endif %}
+
 base-logs:
   pifile.managed:
     - files: {{ map.logs | json }}

@@ -268,8 +268,20 @@ def test_a_unit_that_its_condition_keeps_down_in_a_container(tmp_path):
     assert module.is_surely_up("other.service", root)
 
 
+def test_swap_is_up_while_the_kernel_swaps_there(tmp_path):
+    root = unit_tree(tmp_path)
+    unit = "picloud-swap.service"
+    (root / "etc/systemd/system/multi-user.target.wants" / unit).touch()
+    assert not module.is_surely_up(unit, root)
+    head = "Filename Type Size Used Priority\n"
+    (root / "proc/swaps").write_text(f"{head}/var/picloud.swap.old file 1 0 -2\n")
+    assert not module.is_surely_up(unit, root)
+    (root / "proc/swaps").write_text(f"{head}/var/picloud.swap file 1048572 0 -2\n")
+    assert module.is_surely_up(unit, root)
+
+
 SHOWN = """Id={id}
-LoadState=loaded
+LoadState={load}
 ActiveState={active}
 UnitFileState={enabled}
 ConditionResult={condition}
@@ -277,8 +289,10 @@ ConditionTimestampMonotonic={tried}
 """
 
 
-def shown(unit, active="active", enabled="enabled", condition="yes", tried="12"):
-    return SHOWN.format(id=unit, active=active, enabled=enabled, condition=condition, tried=tried)
+def shown(unit, active="active", enabled="enabled", condition="yes", tried="12", *, load="loaded"):
+    return SHOWN.format(
+        id=unit, active=active, enabled=enabled, condition=condition, tried=tried, load=load
+    )
 
 
 @pytest.mark.parametrize(
@@ -318,6 +332,27 @@ def test_a_service_that_does_not_stay_up_is_a_failure(run_all):
         ret = pihost.services_up("services", ["a.service"])
     assert (ret["result"], ret["changes"]) == (False, {})
     assert "a.service did not stay up" in ret["comment"]
+
+
+def test_a_unit_that_is_not_there_yet_is_no_plan(run_all, testmode):
+    told = shown("a.service", "inactive", "", "no", "0", load="not-found")
+    run_all.return_value = {"retcode": 0, "stdout": told, "stderr": ""}
+    quick = create_autospec(module.is_surely_up, return_value=False)
+    with patch.dict(pihost.__salt__, {"pihost.is_surely_up": quick}):
+        ret = pihost.services_up("services", ["a.service"])
+    assert (ret["result"], ret["changes"]) == (testmode, {})
+
+
+def test_swap_turned_off_by_hand_is_turned_on(run_all, commands, monkeypatch):
+    unit = "picloud-swap.service"
+    run_all.return_value = {"retcode": 0, "stdout": shown(unit), "stderr": ""}
+    on = iter([False, True])
+    monkeypatch.setattr(module, "_swaps_on", lambda *_: next(on))
+    quick = create_autospec(module.is_surely_up, return_value=False)
+    with patch.dict(pihost.__salt__, {"pihost.is_surely_up": quick}):
+        ret = pihost.services_up("services", [unit])
+    assert (ret["result"], set(ret["changes"])) == (True, {unit})
+    assert commands.call_args.args[0] == ["systemctl", "restart", unit]
 
 
 def test_systemd_is_not_asked_about_what_files_show(run_all):
