@@ -16,10 +16,12 @@ Values in a cache are never decrypted: data stages (``Rendered.after``, such as 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from picloud.faults import Problem
+from picloud.folder import walk
 from picloud.yamltext import parse
 
 #: Part of every cache key: changed when the meaning of cached values changes.
@@ -118,14 +121,23 @@ class Folder:
     render: Render
 
     def names(self) -> Iterator[str]:
-        yield from sorted(_walk(str(self.root), "", frozenset()))
+        names = walk(str(self.root))
+        yield from sorted(name for name in names if name.endswith((".sls", ".yaml", ".yml")))
 
     def stamp(self, name: str) -> str:
-        found = os.stat(f"{self.root}/{name}")
+        found = self._stat(name)
         times = f"{found.st_mtime_ns}:{found.st_ctime_ns}"
         return f"{name}:{times}:{found.st_size}:{found.st_ino}"
 
+    def _stat(self, name: str) -> os.stat_result:
+        """Look at a file; what is none (a FIFO waits for ever to be read) is an error."""
+        found = os.stat(f"{self.root}/{name}")
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        return found
+
     def raw(self, name: str) -> str:
+        self._stat(name)
         return (self.root / name).read_text(encoding="utf-8")
 
     def rendered(self, name: str) -> Rendered:
@@ -149,24 +161,6 @@ class Texts:
 
     def stamp(self, name: str) -> str:
         return ""
-
-
-def _walk(folder: str, below: str, above: frozenset[str]) -> Iterator[str]:
-    """Yield the names of files that are, or look like, files of a description."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.name.endswith((".sls", ".yaml", ".yml")) and not entry.is_dir():
-            yield below + entry.name
-        elif entry.is_dir():
-            yield from _walk(entry.path, f"{below}{entry.name}/", above | {real})
 
 
 class Kept(Mapping[str, Any]):
@@ -210,12 +204,21 @@ class SourceFile:
         Its content; empty when it has faults.
     problems
         What is wrong with the file itself.
+    decrypted
+        Whether data stages ran on it, so that it may hold what was encrypted.
     """
 
     name: str
     digest: str
     data: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    decrypted: bool = False
+
+    @property
+    def secret(self) -> bool:
+        """Whether nothing that stands in it may be said: not to nodes, and not in a log."""
+        outside = any(problem.rule == "secret-outside" for problem in self.problems)
+        return self.decrypted or outside or in_secrets(self.name)
 
 
 @dataclass(frozen=True)
@@ -354,7 +357,12 @@ def _after(file: SourceFile, after: Callable[[Any], Any]) -> SourceFile:
     except Exception as error:
         problem, advice = f"cannot be decrypted: {error}", "see that the master has the key"
         return _broken(file.name, "data-stage", problem, advice)
-    return replace(file, data=data, digest=digest)
+    return replace(file, data=data, digest=digest, decrypted=True)
+
+
+def in_secrets(name: str) -> bool:
+    """Say whether a file lies in a folder named ``secrets``."""
+    return "secrets" in name.split("/")[:-1]
 
 
 def _broken(name: str, rule: str, problem: str, advice: str, line: int = 0) -> SourceFile:
@@ -363,7 +371,7 @@ def _broken(name: str, rule: str, problem: str, advice: str, line: int = 0) -> S
 
 
 def _secrets(name: str, text: str) -> tuple[Problem, ...]:
-    if "secrets" in name.split("/")[:-1]:
+    if in_secrets(name):
         return ()
     if not ("-----BEGIN" in text or "$" in text or text.startswith("#!")):
         return ()

@@ -27,6 +27,7 @@ from picloud import load
 from picloud.cloud import Cloud, build
 from picloud.database import Corrupt, Database, State, StorageError
 from picloud.faults import DescriptionError, Fault
+from picloud.folder import walk
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +189,14 @@ class Store:
     def _scan(self) -> tuple[str, float]:
         """Return the fingerprint of the files and when the youngest of them was written."""
         entries: list[Entry] = []
-        _walk(str(self.root), entries)
+        for name in walk(str(self.root)):
+            path = f"{self.root}/{name}"
+            with contextlib.suppress(OSError):
+                try:
+                    of = os.stat(path)
+                except OSError:
+                    of = os.lstat(path)
+                entries.append((path, of.st_mtime_ns, of.st_ctime_ns, of.st_size, of.st_ino))
         entries.sort()
         if entries != self._entries or not self._fingerprint:
             text = f"{self._version}\n{entries}"
@@ -333,24 +341,3 @@ def code_version() -> str:
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _walk(folder: str, entries: list[Entry]) -> None:
-    """Collect what tells a changed file from an unchanged one, of a folder and those below."""
-    below = []
-    try:
-        with os.scandir(folder) as found:
-            for entry in found:
-                if entry.name[0] == ".":
-                    continue
-                if entry.is_dir():
-                    below.append(entry.path)
-                    continue
-                with contextlib.suppress(OSError):
-                    of = entry.stat()
-                    times = (of.st_mtime_ns, of.st_ctime_ns)
-                    entries.append((entry.path, *times, of.st_size, of.st_ino))
-    except OSError:
-        return
-    for path in below:
-        _walk(path, entries)

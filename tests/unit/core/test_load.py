@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_a_link_to_nothing_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "a.sls").symlink_to(tmp_path / "gone")
     problems = load.read(tmp_path).files[0].problems
     assert [problem.rule for problem in problems] == ["unreadable-file"]
+
+
+def test_what_is_no_file_is_a_fault_and_hides_nothing_beside_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.sls")
+    (tmp_path / "b.sls").symlink_to("b.sls")
+    (tmp_path / "c.sls").write_text("cloud: {name: lab, domain: pi.example}")
+    source = load.read(tmp_path, load.plain, {})
+    rules = {file.name: [one.rule for one in file.problems] for file in source.files}
+    unreadable = ["unreadable-file"]
+    assert rules == {"a.sls": unreadable, "b.sls": unreadable, "c.sls": []}
 
 
 def test_fingerprint_changes_with_names_and_contents(tmp_path: Path) -> None:

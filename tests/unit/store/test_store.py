@@ -95,6 +95,18 @@ def test_a_node_that_moves_keeps_one_view(store, root, edit):
     assert store.view("pi22") == (None, ())
 
 
+def test_links_in_a_loop_and_pipes_hang_nothing(store, root):
+    for name in ("one", "two"):
+        (root / name).symlink_to(root)
+    os.mkfifo(root / "pipe.sls")
+    (root / "self.sls").symlink_to("self.sls")
+    rules = {(fault.file, fault.rule) for fault in store.cloud()[1] if "/" not in fault.file}
+    assert rules == {("pipe.sls", "unreadable-file"), ("self.sls", "unreadable-file")}
+    (root / "self.sls").unlink()
+    (root / "pipe.sls").unlink()
+    assert store.cloud()[1] == ()
+
+
 def test_files_that_come_and_go_count(store, root):
     store.view("pi11")
     (root / "racks" / "rack2.sls").unlink()
