@@ -25,6 +25,11 @@ def round_of_highstates(lab: Apart, names: list[str]) -> tuple[float, int]:
     return time.monotonic() - begin, changes
 
 
+def states(lab: Apart) -> set[str]:
+    """What the master says of all nodes, each word once."""
+    return {row["state"] for row in lab.run("picloud.nodes")["nodes"].values()}
+
+
 def figures() -> Iterator[Figure]:
     """Yield ``all_nodes``, ``all_node_mb``, ``all_highstate_s`` and ``all_again_s``."""
     with tempfile.TemporaryDirectory() as folder:
@@ -32,10 +37,8 @@ def figures() -> Iterator[Figure]:
         begin = time.monotonic()
         with lab.running("all"):
             up = time.monotonic() - begin
-            rows = lab.run("picloud.nodes")["nodes"]
-            names = [row["id"] for row in rows if row["state"] == "converged"]
-            if len(names) != len(rows):
-                raise RuntimeError(f"not converged: {sorted({r['id'] for r in rows} - {*names})}")
+            names = list(lab.run("picloud.nodes")["nodes"])
+            lab.wait("every node is converged", lambda: states(lab) == {"converged"}, 600)
             missing = [set(names) - answering(lab.settings, names, 60) for _ in range(PINGS)]
             if any(missing):
                 raise RuntimeError(f"missing in rounds of test.ping: {missing}")
