@@ -248,6 +248,8 @@ def _quiet() -> Iterator[None]:
 def _render_error(error: SaltRenderError) -> load.RenderError:
     """Say in one line what a renderer could not do; ciphertext is left out."""
     text = str(error.error if isinstance(error.error, str) else error)
+    if "GPG unavailable" in text:
+        return load.RenderError("gpg is not installed on the master (apt-get install gnupg)")
     said = re.findall(r"gpg: ((?:(?!\\n).)*)", text)
     if said:
         return load.RenderError("; ".join(dict.fromkeys(line.strip(" '\"") for line in said)))

@@ -26,6 +26,7 @@ TOOLS = {
     "iptables": "iptables",
     "ip": "iproute2",
     "curl": "curl",
+    "gpg": "gnupg",
 }
 NODE_MB = 150
 SPARE_MB = 1024

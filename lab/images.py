@@ -16,8 +16,9 @@ from lab.settings import Settings
 
 HERE = Path(__file__).parent / "image"
 REPOSITORY = "picloud-lab"
-# Beside the description's packages: what a container needs and a Pi has otherwise.
-LAB_PACKAGES = ("ca-certificates", "iproute2", "iptables", "kmod", "procps", "tzdata")
+# Beside the description's packages: what a container needs and a Pi has otherwise, and gnupg, with
+# which the master reads what is encrypted in a description (docs/install.md has it for a real one).
+LAB_PACKAGES = ("ca-certificates", "gnupg", "iproute2", "iptables", "kmod", "procps", "tzdata")
 LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*/*")
 
 

@@ -2,12 +2,13 @@
 
 import io
 import json
+import re
 import sys
 import tarfile
 
 import pytest
 
-from lab import archives, converge, description, hostapt, shell, wheels
+from lab import archives, converge, description, host, hostapt, images, shell, wheels
 from lab.converge import Outcome
 from lab.errors import LabError
 
@@ -47,6 +48,12 @@ def test_faults_of_the_description_are_shown(repo, tmp_path):
         description.read(tmp_path)
     assert "cloud.sls:1" in caught.value.what
     assert 'did you mean "domain"' in caught.value.what
+
+
+def test_masters_can_decrypt_a_description(repo):
+    assert "gnupg" in images.LAB_PACKAGES
+    assert host.TOOLS["gpg"] == "gnupg"
+    assert re.search(r"^apt-get install .*\bgnupg\b", (repo / "docs/install.md").read_text(), re.M)
 
 
 def test_a_return_is_counted():

@@ -152,7 +152,7 @@ def test_yaml_alone_leaves_jinja_alone(root, render):
 def keys(tmp_path_factory):
     """A key pair made for this run; its home is short, because gpg-agent's socket lies there."""
     if not shutil.which("gpg"):
-        pytest.skip("gpg is not installed")
+        pytest.fail("gpg is not installed: apt-get install gnupg")
     home = Path("/tmp") / tmp_path_factory.mktemp("k").parent.name.replace("pytest-", "gpg")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o700)
@@ -204,6 +204,13 @@ def test_without_the_key_the_reason_is_named_and_no_ciphertext(root, opts, secre
     assert "BEGIN PGP" not in str(fault)
     assert "\n" not in str(fault)
     assert "decrypt" in fault.problem
+
+
+def test_without_gpg_the_package_is_named(root, opts, secret, monkeypatch):
+    monkeypatch.setattr("salt.utils.path.which", lambda program: None)
+    (fault,) = faults(root, picloud_salt.render(opts, root))
+    assert fault.rule == "data-stage"
+    assert "gpg is not installed on the master (apt-get install gnupg)" in fault.problem
 
 
 def test_the_store_of_a_master_is_one_object(opts, root):
