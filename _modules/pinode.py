@@ -8,7 +8,9 @@ half applied is undone as well.
 The folder of the record is the minion option ``picloud_etc`` (default ``/etc/picloud``).
 """
 
+import hashlib
 import os
+from pathlib import Path
 
 from salt.exceptions import SaltInvocationError
 
@@ -16,6 +18,8 @@ __virtualname__ = "pinode"
 
 PARTS = "parts"
 DIGEST = "modules_digest"
+# The folders that the master's digest covers, as ``picloud_salt.SYNCED`` there.
+SYNCED = ("_beacons", "_grains", "_modules", "_states")
 
 
 def __virtual__():
@@ -103,6 +107,26 @@ def modules_digest():
         salt 'pi3' pinode.modules_digest
     """
     return _read(DIGEST).strip()
+
+
+def synced_digest():
+    """
+    Return the digest of the modules that are in this minion's cache, made as the master makes its.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'pi3' pinode.synced_digest
+    """
+    total = hashlib.sha256()
+    for synced in SYNCED:
+        folder = Path(__opts__["extension_modules"], synced[1:])
+        for path in sorted(folder.rglob("*.py")):
+            if path.is_file():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                total.update(f"{synced}/{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest()
 
 
 def record_modules(digest):

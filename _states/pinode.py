@@ -97,6 +97,9 @@ def modules_recorded(name, digest):
     """
     Ensure that the digest of the modules just synced is on record. Require the sync before it.
 
+    Fails when the modules that are here do not give that digest: the sync did not bring them all,
+    or they changed on the master since. Then nothing is recorded, and the next highstate syncs.
+
     name
         Any name; it is not used.
     digest
@@ -116,6 +119,11 @@ def modules_recorded(name, digest):
         if old == digest:
             ret["comment"] = "The node has the modules of the master."
             return ret
+        if __salt__["pinode.synced_digest"]() != digest:
+            raise CommandExecutionError(
+                "The modules on this node are not those of the master: the sync did not bring all "
+                "of them, or they were changed meanwhile; apply the highstate again."
+            )
         changes = {"modules_digest": {"old": old, "new": digest}}
         if __opts__["test"]:
             ret["changes"] = changes

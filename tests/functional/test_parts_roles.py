@@ -1,5 +1,6 @@
 """A highstate: modules first, the parts of the roles, then undoing what no role picks any more."""
 
+import picloud_salt
 import pytest
 from saltfactories.utils.functional import Loaders
 
@@ -51,11 +52,12 @@ def node(salt_factories, repo, states, tmp_path):
 
 
 @pytest.fixture
-def highstate(node, states):
+def highstate(node, states, repo):
+    own = picloud_salt.modules_digest(repo)
     for path in (states / "place").iterdir():
         path.unlink()
 
-    def apply(*parts, digest="one", **options):
+    def apply(*parts, digest=own, **options):
         pillar = {"picloud": {"parts": list(parts), "modules_digest": digest}}
         return node.modules.state.highstate(pillar=options.pop("pillar", pillar), **options)
 
@@ -81,18 +83,29 @@ def changed(ret):
     return [state.id for state in ret if state.changes]
 
 
-def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, tmp_path):
+def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, repo, tmp_path):
     plan = sound(highstate("alpha", test=True))
     assert changed(plan) == ["sync-digest", "sync-parts", "alpha-file"]
     assert here(states) == []
     assert not (tmp_path / "etc").exists()
     assert changed(sound(highstate("alpha"))) == changed(plan)
     assert recorded(tmp_path) == ["alpha"]
-    assert (tmp_path / "etc/modules_digest").read_text() == "one\n"
+    digest = picloud_salt.modules_digest(repo)
+    assert (tmp_path / "etc/modules_digest").read_text() == f"{digest}\n"
     again = sound(highstate("alpha"))
     assert changed(again) == []
     assert "sync-modules" not in [state.id for state in again]
-    assert changed(sound(highstate("alpha", digest="two"))) == ["sync-digest"]
+    (tmp_path / "etc/modules_digest").write_text("old\n")
+    assert changed(sound(highstate("alpha"))) == ["sync-digest"]
+
+
+def test_modules_the_sync_did_not_bring_are_tried_again(highstate, states, tmp_path):
+    for _ in range(2):
+        ret = highstate("alpha", digest="two")
+        assert [state.id for state in ret if state.result is False] == ["sync-digest"]
+        assert not (tmp_path / "etc/modules_digest").exists()
+    assert here(states) == ["alpha"]
+    assert changed(sound(highstate("alpha"))) == ["sync-digest"]
 
 
 def test_a_part_no_role_picks_is_undone_and_forgotten(highstate, states, tmp_path):

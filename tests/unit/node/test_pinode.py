@@ -1,7 +1,9 @@
 """The record of parts and modules: written before a part is applied, kept while it is undone."""
 
+import shutil
 from unittest.mock import create_autospec, patch
 
+import picloud_salt
 import pytest
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 from salt.modules import saltutil
@@ -18,11 +20,14 @@ def refresh():
 
 @pytest.fixture
 def configure_loader_modules(tmp_path, files, refresh):
-    opts = {"picloud_etc": str(tmp_path / "etc"), "picloud_run": str(tmp_path / "run")}
-    own = {
-        f"pinode.{name}": getattr(pinode_mod, name)
-        for name in ("parts", "record_parts", "forget_part", "modules_digest", "record_modules")
+    opts = {
+        "picloud_etc": str(tmp_path / "etc"),
+        "picloud_run": str(tmp_path / "run"),
+        "extension_modules": str(tmp_path / "extmods"),
     }
+    names = ("parts", "record_parts", "forget_part")
+    names += ("modules_digest", "record_modules", "synced_digest")
+    own = {f"pinode.{name}": getattr(pinode_mod, name) for name in names}
     salt = {**files, "saltutil.refresh_grains": refresh}
     return {
         pinode_mod: {"__opts__": opts, "__salt__": salt, "__grains__": {"kernel": "Linux"}},
@@ -77,11 +82,51 @@ def test_an_unknown_part_is_no_change(testmode):
     assert ret["changes"] == {}
 
 
-def test_the_digest_of_modules(testmode):
-    ret = pinode.modules_recorded("x", "abc")
+@pytest.fixture
+def master(tmp_path):
+    """A checkout with modules, which the node has in its cache."""
+    for name in ("modules/a.py", "modules/b/c.py", "states/a.py", "grains/pi.py", "beacons/x.py"):
+        for path in (tmp_path / "checkout" / f"_{name}", tmp_path / "extmods" / name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"# {name}\n")
+    return tmp_path / "checkout"
+
+
+def test_the_digest_of_modules(testmode, master):
+    digest = picloud_salt.modules_digest(master)
+    ret = pinode.modules_recorded("x", digest)
     assert ret["result"] is (None if testmode else True)
-    assert ret["changes"] == {"modules_digest": {"old": "", "new": "abc"}}
-    assert pinode_mod.modules_digest() == ("" if testmode else "abc")
+    assert ret["changes"] == {"modules_digest": {"old": "", "new": digest}}
+    assert pinode_mod.modules_digest() == ("" if testmode else digest)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda cache: (cache / "modules/a.py").unlink(),
+        lambda cache: (cache / "states/a.py").write_text("# old\n"),
+        lambda cache: (cache / "grains/gone.py").write_text(""),
+        shutil.rmtree,
+    ],
+    ids=["missing", "old", "too many", "none"],
+)
+@pytest.mark.usefixtures("testmode")
+def test_modules_that_are_not_the_masters_are_not_recorded(master, tmp_path, harm):
+    harm(tmp_path / "extmods")
+    ret = pinode.modules_recorded("x", picloud_salt.modules_digest(master))
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert "apply the highstate again" in ret["comment"]
+    assert pinode_mod.modules_digest() == ""
+
+
+def test_what_the_caches_of_python_hold_does_not_count(master, tmp_path):
+    (tmp_path / "extmods/modules/__pycache__").mkdir()
+    (tmp_path / "extmods/modules/__pycache__/a.cpython-311.pyc").write_bytes(b"x")
+    assert pinode_mod.synced_digest() == picloud_salt.modules_digest(master)
+
+
+def test_master_and_node_mean_the_same_folders():
+    assert pinode_mod.SYNCED == picloud_salt.SYNCED
 
 
 def test_the_same_digest_is_no_change(testmode):
