@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import host, hostapt, shell
+from lab import apart, host, hostapt, shell
 from tests.conftest import REPO
 
 NAME = "picloud-test-install"
@@ -76,15 +76,8 @@ def machine(tmp_path_factory):
         shell.run(
             ["docker", "exec", NAME, "sh", "-c", BOOTED], what="the clean machine did not boot"
         )
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=REPO,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
         with tarfile.open(folder / "checkout.tar", "w") as archive:
-            for name in listed:
+            for name in apart.files(REPO):
                 if (REPO / name).is_symlink() or (REPO / name).exists():
                     archive.add(REPO / name, f"srv/picloud/{name}")
         with (folder / "checkout.tar").open("rb") as stream:
@@ -95,9 +88,10 @@ def machine(tmp_path_factory):
             )
         # How this machine reaches the package index is the machine's affair, not the guide's.
         docker("exec", NAME, "mkdir", "-p", "/etc/ssl/certs")
-        docker("cp", str(CERTIFICATES), f"{NAME}:/etc/host-certificates.crt")
-        config = "[global]\ncert = /etc/host-certificates.crt\n"
-        assert run(f"printf '%s' '{config}' > /etc/pip.conf").returncode == 0
+        if CERTIFICATES.exists():
+            docker("cp", str(CERTIFICATES), f"{NAME}:/etc/host-certificates.crt")
+            config = "[global]\ncert = /etc/host-certificates.crt\n"
+            assert run(f"printf '%s' '{config}' > /etc/pip.conf").returncode == 0
         yield NAME
     finally:
         docker("rm", "--force", "--volumes", NAME, check=False)
