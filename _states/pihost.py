@@ -10,6 +10,11 @@ RECORD = "/etc/picloud/hostkeys.json"
 BAKED = "/etc/picloud/image-hostkeys"
 MACHINE_ID = "/etc/machine-id"
 DOWN = "started"
+ARM = ("armel", "armhf", "arm64")
+INCLUDE = (
+    "# Added by Salt (part base): sshd takes the first value it reads.\n"
+    "Include /etc/ssh/sshd_config.d/*.conf\n"
+)
 
 
 def __virtual__():
@@ -51,6 +56,110 @@ def hostname(name):
     ret["changes"] = changes
     ret["comment"] = f"This host was named {name}."
     return ret
+
+
+def system(name, suite, arch):
+    """
+    Ensure nothing: fail unless the node runs the Debian that the description says, before its
+    sources are written. Raspbian calls ARMv6 ``armhf``; that of Debian does not start there.
+
+    name
+        Any text.
+    suite
+        Debian's name of the release: ``bookworm``.
+    arch
+        The board's architecture. It counts on ARM only: elsewhere the node stands in for a board.
+
+    .. code-block:: yaml
+
+        base-system:
+          pihost.system:
+            - suite: bookworm
+            - arch: armel
+    """
+    runs = {what: __grains__.get(what, "unknown") for what in ("os", "oscodename", "osarch")}
+    wanted = {"os": "Debian", "oscodename": suite}
+    if runs["osarch"] in ARM:
+        wanted["osarch"] = arch
+    if wrong := [what for what in wanted if runs[what] != wanted[what]]:
+        said = ", ".join(f"{what} is {runs[what]}, not {wanted[what]}" for what in wrong)
+        comment = f"{said}; write a card with the node's image, or correct the description"
+        return {"name": name, "result": False, "changes": {}, "comment": comment}
+    comment = f"This is {' '.join(runs.values())}."
+    return {"name": name, "result": True, "changes": {}, "comment": comment}
+
+
+def sshd_include(name, apply=()):
+    """
+    Ensure that sshd reads the files of ``sshd_config.d`` before anything else, since it takes the
+    first value it reads. A line is added at the top if something else, or nothing, comes first.
+
+    name
+        The path of ``sshd_config``.
+    apply
+        Commands, run in order after a change, that make sshd use it. If one fails, the file is put
+        back.
+
+    .. code-block:: yaml
+
+        base-sshd-include:
+          pihost.sshd_include:
+            - name: /etc/ssh/sshd_config
+            - apply:
+              - [sshd, -t]
+              - [systemctl, reload, ssh.service]
+    """
+    return _sshd_config(name, lambda text: text if _includes_first(text) else INCLUDE + text, apply)
+
+
+def sshd_include_absent(name, apply=()):
+    """
+    Ensure that the line that ``pihost.sshd_include`` adds is not there. A line that was there
+    before stays.
+
+    name, apply
+        As in ``pihost.sshd_include``.
+
+    .. code-block:: yaml
+
+        base-sshd-include-absent:
+          pihost.sshd_include_absent:
+            - name: /etc/ssh/sshd_config
+    """
+    return _sshd_config(name, lambda text: text.removeprefix(INCLUDE), apply)
+
+
+def _sshd_config(name, change, apply):
+    ret = {"name": name, "result": True, "changes": {}, "comment": f"{name} is as wanted."}
+    look, put, run = (__salt__[f"pifile.{what}"] for what in ("look", "put", "run"))
+    try:
+        old = look(name)
+        text = old.get("contents", "")
+        new = change(text)
+        if new == text or not old:
+            # Not there before openssh-server is; its own file includes the folder.
+            return ret
+        ret["changes"] = {name: {"diff": f"{'+' if len(new) > len(text) else '-'}{INCLUDE}"}}
+        if __opts__["test"]:
+            return ret | {"result": None, "comment": f"{name} would be changed."}
+        put(name, {**old, "contents": new})
+        try:
+            for command in apply:
+                run(command, f"{name} was put back")
+        except CommandExecutionError:
+            put(name, old)
+            raise
+    except CommandExecutionError as err:
+        return {"name": name, "result": False, "changes": {}, "comment": str(err)}
+    return ret | {"comment": f"{name} changed."}
+
+
+def _includes_first(text):
+    for line in text.splitlines():
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            return words[0].lower() == "include" and words[1:2] == ["/etc/ssh/sshd_config.d/*.conf"]
+    return False
 
 
 def own_host_keys(

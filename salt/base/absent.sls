@@ -18,6 +18,11 @@ base-sshd-absent:
     - name: base-sshd
     - apply: {{ map.reload_sshd | json }}
 
+base-sshd-include-absent:
+  pihost.sshd_include_absent:
+    - name: /etc/ssh/sshd_config
+    - apply: {{ map.reload_sshd | json }}
+
 base-admins-absent:
   piadmin.absent: []
 

@@ -9,9 +9,16 @@ base-hostname:
   pihost.hostname:
     - name: {{ map.node.id | yaml_dquote }}
 
+base-system:
+  pihost.system:
+    - suite: {{ map.image.suite | yaml_dquote }}
+    - arch: {{ map.view.board.arch | yaml_dquote }}
+
 base-apt:
   pifile.managed:
     - files: {{ map.apt | json }}
+    - require:
+      - pihost: base-system
 
 base-packages:
   pihost.packages:
@@ -58,6 +65,13 @@ base-admins:
     - require:
       - pihost: base-packages
 
+base-sshd-include:
+  pihost.sshd_include:
+    - name: /etc/ssh/sshd_config
+    - apply: {{ map.reload_sshd | json }}
+    - require:
+      - pihost: base-host-keys
+
 # After the admins: nobody is left without a key when passwords stop to work.
 base-sshd:
   pifile.managed:
@@ -65,10 +79,10 @@ base-sshd:
         /etc/ssh/sshd_config.d/00-picloud.conf:
           contents: {{ map.sshd | yaml_dquote }}
     - check: [sh, -c, "mkdir -p /run/sshd && exec sshd -t -f '{file}'"]
-    - apply: {{ map.reload_sshd | json }}
+    - apply: {{ (map.reload_sshd + map.sshd_in_force) | json }}
     - require:
       - piadmin: base-admins
-      - pihost: base-host-keys
+      - pihost: base-sshd-include
 
 base-swap:
   pifile.managed:

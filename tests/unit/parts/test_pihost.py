@@ -34,7 +34,8 @@ def configure_loader_modules(commands, run_all):
         "missing_packages is_surely_up services"
     )
     salt = {f"pihost.{name}": getattr(module, name) for name in names.split()}
-    shared = {"pifile.run": commands, "pifile.put": pifile_mod.put, "cmd.run_all": run_all}
+    shared = {"pifile.run": commands, "cmd.run_all": run_all}
+    shared |= {"pifile.put": pifile_mod.put, "pifile.look": pifile_mod.look}
     return {
         module: {"__salt__": dict(shared), "__grains__": {"kernel": "Linux"}},
         pihost: {"__opts__": {"test": False}, "__salt__": salt | shared, "__states__": {}},
@@ -365,3 +366,63 @@ def test_systemd_is_not_asked_about_what_files_show(run_all):
 def test_units_need_their_suffix():
     with pytest.raises(SaltInvocationError, match="suffix"):
         module.services(["ssh"])
+
+
+@pytest.mark.parametrize(
+    ("grains", "wrong"),
+    [
+        ({"os": "Debian", "oscodename": "bookworm", "osarch": "armel"}, None),
+        ({"os": "Debian", "oscodename": "bookworm", "osarch": "amd64"}, None),
+        ({"os": "Raspbian", "oscodename": "bookworm", "osarch": "armhf"}, "os is Raspbian"),
+        ({"os": "Debian", "oscodename": "trixie", "osarch": "armel"}, "oscodename is trixie"),
+        ({"os": "Debian", "oscodename": "bookworm", "osarch": "armhf"}, "osarch is armhf"),
+        ({}, "os is unknown"),
+    ],
+)
+def test_the_system_is_the_described_one(testmode, grains, wrong):
+    with patch.dict(pihost.__grains__, grains, clear=True):
+        ret = pihost.system("base-system", "bookworm", "armel")
+    assert (ret["result"], ret["changes"]) == (wrong is None, {})
+    assert (wrong or "This is Debian") in ret["comment"]
+
+
+DEBIAN = "# Debian\n\nInclude /etc/ssh/sshd_config.d/*.conf\nPort 22\n"
+
+
+@pytest.mark.parametrize("text", ["", "Port 22\n", f"PasswordAuthentication yes\n{DEBIAN}"])
+def test_sshd_reads_our_files_first(tmp_path, commands, testmode, text):
+    path = tmp_path / "sshd_config"
+    path.write_text(text)
+    path.chmod(0o600)
+    ret = pihost.sshd_include(str(path), [["reload"]])
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"]
+    assert commands.called is not testmode
+    if testmode:
+        assert path.read_text() == text
+        return
+    assert path.read_text() == pihost.INCLUDE + text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not pihost.sshd_include(str(path))["changes"]
+    assert pihost.sshd_include_absent(str(path))["changes"]
+    assert path.read_text() == text
+    assert not pihost.sshd_include_absent(str(path))["changes"]
+
+
+def test_debians_own_include_is_left_alone(tmp_path, commands):
+    path = tmp_path / "sshd_config"
+    path.write_text(DEBIAN)
+    for state in (pihost.sshd_include, pihost.sshd_include_absent):
+        ret = state(str(path), [["reload"]])
+        assert (ret["result"], ret["changes"]) == (True, {})
+    assert not commands.called
+    assert pihost.sshd_include(str(tmp_path / "none"))["changes"] == {}
+
+
+def test_an_include_that_sshd_refuses_is_put_back(tmp_path, commands):
+    path = tmp_path / "sshd_config"
+    path.write_text("Port 22\n")
+    commands.side_effect = CommandExecutionError("bad file")
+    ret = pihost.sshd_include(str(path), [["sshd", "-t"]])
+    assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "bad file")
+    assert path.read_text() == "Port 22\n"
