@@ -71,6 +71,9 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_Sizes = Annotated[f.Many[f.Positive], Field(min_length=1)]
+
+
 class Board(Model):
     """A model of Raspberry Pi."""
 
@@ -80,7 +83,7 @@ class Board(Model):
     """The chip: BCM2835."""
     arch: Arch
     """Debian's architecture that runs on it."""
-    ram_mb: Annotated[f.Many[f.Positive], BeforeValidator(_listed)] = Field(min_length=1)
+    ram_mb: Annotated[_Sizes, BeforeValidator(_listed, json_schema_input_type=f.Positive | _Sizes)]
     """The sizes of memory it was sold with, in MB; the least counts for a node that names none."""
     cpus: f.Positive
     """Number of cores."""

@@ -1,11 +1,20 @@
 """The JSON Schema for editors and the reference: complete, and as committed."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from picloud import jsonschema, schema
+from picloud.cloud import build
+from picloud.load import read
 
+from tests.conftest import REPO
 from tools import schema as program
+
+#: Whole descriptions: what the parser takes, the schema takes too.
+SOUND = ("pillar/cloud", "examples/pi2-14", "tests/data/tiny")
 
 
 def defs():
@@ -82,3 +91,28 @@ def test_the_program_says_what_is_stale(tmp_path, monkeypatch, capsys):
     assert program.main([]) == 0
     assert program.main(["--check"]) == 0
     assert (tmp_path / "docs" / "a.md").read_text() == "new"
+
+
+@pytest.fixture(scope="module")
+def validator():
+    """What an editor does with the schema."""
+    made = jsonschema.schema()
+    Draft202012Validator.check_schema(made)
+    return Draft202012Validator(made)
+
+
+@pytest.mark.parametrize("path", [file for root in SOUND for file in (REPO / root).rglob("*.sls")])
+def test_a_validator_takes_every_sound_file(validator, path):
+    data = yaml.safe_load(path.read_text())
+    assert [error.message for error in validator.iter_errors(data)] == []
+
+
+def test_one_size_of_memory_needs_no_list(validator, tmp_path):
+    for path in (REPO / "tests/data/tiny").rglob("*.sls"):
+        file = tmp_path / path.relative_to(REPO / "tests/data/tiny")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(path.read_text().replace("ram_mb: [1024]", "ram_mb: 1024"))
+    text = Path(tmp_path / "hardware.sls").read_text()
+    assert "ram_mb: 1024" in text
+    assert validator.is_valid(yaml.safe_load(text))
+    assert {board.ram_mb for board in build(read(tmp_path)).common.boards.values()} >= {(1024,)}
