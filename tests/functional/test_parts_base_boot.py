@@ -118,6 +118,35 @@ def test_names_come_from_the_description(loaders):
     assert "pi20" not in hosts  # another rack's
 
 
+def view_of(loaders):
+    return loaders.modules.pillar.items(unmask=True)["picloud"]
+
+
+@pytest.mark.parametrize(
+    ("admins", "places", "asked"),
+    [
+        ({}, ".ssh/authorized_keys /etc/ssh/authorized_keys.d/%u", ["root"]),
+        ({"jane": {"keys": []}}, "/etc/ssh/authorized_keys.d/%u", ["root", "jane"]),
+    ],
+)
+def test_keys_in_homes_count_only_without_admins(loaders, admins, places, asked):
+    view = view_of(loaders)
+    view = {**view, "base": {**view["base"], "admins": admins}}
+    shown = loaders.modules.state.show_sls("base", pillar={"picloud": view})
+    text = files_of(shown, "base-sshd")["/etc/ssh/sshd_config.d/00-picloud.conf"]["contents"]
+    assert f"\nAuthorizedKeysFile {places}\n" in text
+    apply = next(entry["apply"] for entry in shown["base-sshd"]["pifile"] if "apply" in entry)
+    assert apply[-1][4:] == asked
+
+
+def test_swap_is_looked_after_only_if_there_is_some(loaders):
+    view = view_of(loaders)
+    for size in (0, 512):
+        base = {**view["base"], "swap_mb": size}
+        shown = loaders.modules.state.show_sls("base", pillar={"picloud": {**view, "base": base}})
+        assert ("base-swap-up" in shown) is bool(size)
+
+
 def test_swap_is_never_for_containers(loaders):
     files = files_of(loaders.modules.state.show_sls("base"), "base-swap")
     unit = files["/etc/systemd/system/picloud-swap.service"]["contents"]
