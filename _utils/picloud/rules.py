@@ -95,13 +95,17 @@ RULES: dict[str, str] = {
     "poe-overload": "a switch's PoE supply is enough for the boards on it",
     # settings
     "blocked-version": "Docker is not pinned to a version that is blocked on the board",
+    "boot-directory": "the boot partition is mounted under /boot",
+    "card-option": "options that come with the card are not set in salt_minion.config",
     "daemon-option": "options of daemon.json are those of dockerd",
+    "data-root": "Docker keeps its data in /var/lib/docker",
     "gpu-memory": "graphics memory leaves the board enough",
     "image-arch": "the image is made for the board's architecture",
     "misplaced-option": "firmware options with a place of their own stand there",
     "overclock-limit": "clocks are within the board's limits",
     "overclock-option": "clock options are among those that the board allows",
     "swap-size": "swap is in proportion to memory",
+    "system-account": "admins have no account of the system",
     # roles
     "role-count": "as many nodes have a role as the role says",
     "role-spread": "nodes of a role are spread over the racks",

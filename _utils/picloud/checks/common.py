@@ -5,6 +5,7 @@ Checks of everything but racks: names, sites, network, and the settings of the p
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
@@ -118,7 +119,31 @@ def settings(path: Path, part: str, data: Any) -> Iterator[Problem]:
         yield from SETTINGS[part](path, data)
 
 
+def _base(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
+    admins = data.get("admins")
+    for name in admins if isinstance(admins, Mapping) else ():
+        if name in SYSTEM_ACCOUNTS or str(name).startswith("systemd-"):
+            problem = f'"{name}" is an account of the system'
+            advice = "give the person an account of another name; sudo: true makes it root"
+            yield Problem((*path, "admins", name), "system-account", problem, advice)
+
+
+def _salt_minion(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
+    options = data.get("config")
+    for option in options if isinstance(options, Mapping) else ():
+        if option in CARD_OPTIONS:
+            problem = f'"{option}" comes with the card, and every highstate would refuse it'
+            yield Problem((*path, "config", option), "card-option", problem, "take it out")
+
+
 def _boot(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
+    folder = data.get("directory")
+    if isinstance(folder, str) and folder.startswith("/"):
+        plain = posixpath.normpath(folder)
+        if plain != folder or not (plain == "/boot" or plain.startswith("/boot/")):
+            problem = f'"{folder}" is not where a boot partition is mounted'
+            advice = "write /boot/firmware, or another folder under /boot"
+            yield Problem((*path, "directory"), "boot-directory", problem, advice)
     config = data.get("config")
     for option in config if isinstance(config, Mapping) else ():
         name = str(option).partition(":")[0]
@@ -133,6 +158,9 @@ def _docker(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
     options = data.get("daemon")
     for option, value in options.items() if isinstance(options, Mapping) else ():
         where = (*path, "daemon", option)
+        if option == "data-root":
+            problem = "Docker's data stay in /var/lib/docker, which is what docker.absent clears"
+            yield Problem(where, "data-root", problem, "take it out; mount a disk there instead")
         if option not in daemon.OPTIONS and closest(option, daemon.OPTIONS):
             advice = remedy(option, daemon.OPTIONS, "options")
             yield Problem(where, "daemon-option", "dockerd has no such option", advice)
@@ -157,10 +185,47 @@ def _docker(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
             seen.setdefault((name, tag), place)
 
 
+#: Accounts that are there before any of ours: those of Debian's base-passwd 3.6.1 (passwd.master),
+#: and those that packages of an image make (openssh-server, dbus, tcpdump, polkitd, docker, salt).
+SYSTEM_ACCOUNTS = frozenset(
+    [
+        "root",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "www-data",
+        "backup",
+        "list",
+        "irc",
+        "gnats",
+        "_apt",
+        "nobody",
+        "sshd",
+        "messagebus",
+        "tcpdump",
+        "polkitd",
+        "docker",
+        "salt",
+        "sudo",
+    ]
+)
+#: Options of the minion that the card brings; the same as in ``_states/saltminion.py``.
+CARD_OPTIONS = ("id", "master", "master_port", "pki_dir", "user", "root_dir", "conf_file")
+
 #: What types cannot say of the settings of a part.
 SETTINGS: Mapping[str, Callable[[Path, Mapping[str, Any]], Iterator[Problem]]] = {
+    "base": _base,
     "boot": _boot,
     "docker": _docker,
+    "salt_minion": _salt_minion,
 }
 
 
