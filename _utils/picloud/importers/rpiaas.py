@@ -127,8 +127,10 @@ def _empty_prefix(
     without = [machine.name.text for machine in machines if "address" not in machine.given]
     if without:
         have = count(len(without), "node has", "nodes have")
-        problem = f"is empty, so {have} no address: "
-        problem += ", ".join(without[:8]) + (" ..." if len(without) > 8 else "")
+        named = [name for name in without if name]
+        problem = f"is empty, so {have} no address"
+        problem += f": {', '.join(named[:8])}" if named else ""
+        problem += " ..." if len(named) > 8 else ""
         remedy = "write the first three numbers of the cluster's addresses: 10.0.1"
     elif all(_is_address(suffix) for suffix in suffixes):
         problem = "is empty, so the suffixes are taken for whole addresses"
