@@ -2,8 +2,9 @@
 Give each node its own view of the cloud: ``pillar["picloud"]``.
 
 The description (``pillar/cloud``) is compiled once per change by ``picloud.store``; here a node's
-view is only looked up. An unknown minion gets nothing. While the description is broken a node gets
-its last good view and ``_errors``, which makes Salt stop a highstate with the reason.
+view is only looked up. An unknown minion gets nothing, whatever is wrong. While the description is
+broken a node gets its last good view and ``_errors``, which makes Salt stop a highstate with the
+reason: where the fault is and which rule it breaks, and nothing of what the files say of others.
 
 .. code-block:: yaml
 
@@ -22,6 +23,7 @@ if _UTILS not in sys.path:
     sys.path.insert(0, _UTILS)
 
 import picloud_salt  # noqa: E402
+from picloud.rules import RULES  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +63,7 @@ def ext_pillar(minion_id, pillar, path=None):
             "\n".join(f"{fault} ({fault.rule})" for fault in faults),
         )
     if view is None:
-        never_good = faults and not store.state()["compiled_at"]
-        return {"_errors": [_reason(faults)]} if never_good else {}
+        return {}
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if faults:
         data["_errors"] = [_reason(faults)]
@@ -70,10 +71,17 @@ def ext_pillar(minion_id, pillar, path=None):
 
 
 def _reason(faults):
-    """Say why no state is applied, in few lines."""
+    """Say why no state is applied, in few lines, with no value of the description."""
     lines = ["The description of the cloud is broken, so nothing is applied:"]
-    lines += [f"  {fault} ({fault.rule})" for fault in faults[:SHOWN]]
+    lines += [f"  {_place(fault)}" for fault in faults[:SHOWN]]
     if len(faults) > SHOWN:
         lines.append(f"  and {len(faults) - SHOWN} more")
     lines.append("See all of it on the master: salt-run picloud.validate")
     return "\n".join(lines)
+
+
+def _place(fault):
+    """Say where a fault is and what its rule asks for."""
+    where = f"{fault.file}:{fault.line}: " if fault.file else ""
+    path = f"{fault.path}: " if fault.path else ""
+    return f"{where}{path}not so: {RULES.get(fault.rule, 'it can be checked')} ({fault.rule})"

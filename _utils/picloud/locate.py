@@ -14,7 +14,35 @@ import yaml
 from picloud.align import align
 from picloud.faults import OTHER, RAW, Fault, Path, Problem
 from picloud.load import RenderError, Source
+from picloud.rules import RULES
 from picloud.yamltext import compose
+
+#: Rules whose texts hold nothing of what a file says beyond the names of keys that are known.
+SILENT = {
+    "data-stage",
+    "empty-file",
+    "empty-value",
+    "missing-key",
+    "missing-section",
+    "secret-outside",
+    "tab-indent",
+    "unreadable-file",
+    "wrong-extension",
+}
+#: Rules whose path ends in the very key that is wrong, which may be a value in the wrong place.
+KEYED = {
+    "bad-option",
+    "bad-slot",
+    "bad-user",
+    "bad-word",
+    "card-option",
+    "daemon-option",
+    "duplicate-key",
+    "misplaced-option",
+    "unknown-key",
+    "unknown-section",
+    "unquoted-key",
+}
 
 
 class _File:
@@ -98,6 +126,7 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
     """
     files: dict[str, _File] = {}
     homes = _Homes(source)
+    secret = {file.name for file in source.files if file.secret}
 
     def file(name: str) -> _File:
         if name not in files:
@@ -111,6 +140,7 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
         if problem.line:
             line = file(name).source_line(problem.line)
         texts = [problem.problem, problem.remedy]
+        home = ""
         if isinstance(problem.other, int):
             other = f"{name}:{file(name).source_line(problem.other)}" if problem.other else ""
         else:
@@ -121,5 +151,17 @@ def place(source: Source, problems: Iterable[Problem]) -> list[Fault]:
             for one in texts
         )
         path = ".".join(map(str, problem.path))
-        faults.append(Fault(name, line, path, problem.rule, text, remedy))
+        fault = Fault(name, line, path, problem.rule, text, remedy)
+        told = {name, problem.file, home}
+        faults.append(fault if secret.isdisjoint(told) else _discreet(fault, problem.path))
     return faults
+
+
+def _discreet(fault: Fault, path: Path) -> Fault:
+    """Return a fault without anything that a file with secrets says, but names of known keys."""
+    if fault.rule in SILENT:
+        return fault
+    problem = f"breaks the rule {fault.rule}: {RULES[fault.rule]}"
+    remedy = "correct the line; what it says is not shown, because it may be a secret"
+    shown = ".".join(map(str, path[:-1] if fault.rule in KEYED else path))
+    return fault._replace(path=shown, problem=problem, remedy=remedy)

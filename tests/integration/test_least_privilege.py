@@ -56,7 +56,18 @@ def test_a_node_gets_its_own_view(pi0):
 
 
 def test_a_stranger_gets_nothing(stranger):
-    assert "picloud" not in pillar_of(stranger)
+    assert not {"picloud", "_errors"} & set(pillar_of(stranger))
+
+
+def test_a_stranger_gets_nothing_while_the_description_is_broken(stranger, pi0, description):
+    file = description / "racks" / "rack1.sls"
+    before = file.read_text()
+    try:
+        file.write_text(before.replace("address:", "adress:", 1))
+        assert "_errors" in pillar_of(pi0)
+        assert not {"picloud", "_errors"} & set(pillar_of(stranger))
+    finally:
+        file.write_text(before)
 
 
 def test_grains_decide_nothing(pi0):
