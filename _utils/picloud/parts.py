@@ -118,8 +118,8 @@ class DockerImage(Model):
     tag: f.Tag
     """Its tag."""
     archive: f.FileName | None = None
-    """File `salt://docker/images/<archive>-<architecture>.tar` that it is loaded from; without it the
-    image is pulled from its registry or a mirror of `daemon`."""
+    """File `salt://docker/images/<archive>-<architecture>.tar` that it is loaded from; without it
+    the image is pulled from its registry or a mirror of `daemon`."""
 
 
 class Docker(Model):
