@@ -129,6 +129,9 @@ def _report(settings: Settings, nodes: tuple[description.Node, ...], seconds: fl
 def down(settings: Settings) -> None:
     """Remove a lab, whole or half made."""
     if not host.engine_answers():
+        if not host.engine_is_installed():
+            console.say("there was nothing: Docker Engine is not installed")
+            return
         host.start_engine()
     with console.step("down") as now:
         gone = teardown.down(settings)

@@ -128,6 +128,11 @@ def engine_answers() -> bool:
     return shell.succeeds(["docker", "version", "--format", "{{.Server.Version}}"])
 
 
+def engine_is_installed() -> bool:
+    """True when this machine has a Docker Engine, running or not."""
+    return shutil.which("dockerd") is not None
+
+
 def start_engine() -> str:
     """
     Start Docker Engine when it is not running: by systemd where that is PID 1, else detached.

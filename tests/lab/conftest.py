@@ -12,17 +12,25 @@ import os
 
 import pytest
 
+from lab import host
 from lab.apart import Apart
 
 # Rows of the table part x run, filled by test_parts.
 REPORT: dict[str, dict[str, str]] = {}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """Install and start what the lab needs, as ``make up`` does; every test here uses it."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab needs root: run make test as root or with sudo")
+    host.install_tools()
+    host.start_engine()
+
+
 @pytest.fixture(scope="session")
 def lab(repo, tmp_path_factory):
     """Return a lab of three nodes."""
-    if os.geteuid() != 0:
-        pytest.fail("the lab needs root: run make test as root or with sudo")
     name = os.environ.get("PICLOUD_TEST_LAB", "picloud-test")
     subnet = os.environ.get("PICLOUD_TEST_SUBNET", "10.81.")
     apart = Apart(name, repo, tmp_path_factory.mktemp("lab") / "checkout", subnet)

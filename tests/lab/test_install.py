@@ -41,7 +41,7 @@ def run(script):
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
+def debian(tmp_path_factory):
     """Return a clean Debian 12 with systemd and nothing else, with the checkout in /srv/picloud."""
     folder = tmp_path_factory.mktemp("install")
     rootfs = folder / "rootfs.tar"
@@ -103,7 +103,7 @@ def test_the_guide_has_commands_for_every_step_it_promises():
     assert [title.split(".")[0] for title, number, _ in BLOCKS if number == 1] == list("1235")
 
 
-def test_the_guide_step_by_step(machine):
+def test_the_guide_step_by_step(debian):
     for title, number, block in BLOCKS:
         done = run(block)
         assert done.returncode == 0, f"{title}, block {number}:\n{done.stdout}\n{done.stderr}"
