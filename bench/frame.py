@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+#: How the addresses of the benches' labs begin: another subnet than the user's and the tests'.
+SUBNET = "10.83."
+
 
 class Figure(NamedTuple):
     """

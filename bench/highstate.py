@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.frame import Figure
+from bench.frame import SUBNET, Figure
 from lab.apart import Apart
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
     """Yield ``highstate_vs_bare`` and ``highstate_vs_stock``."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Apart("bench", CHECKOUT, Path(folder) / "checkout").running("pi0,pi1") as lab,
+        Apart("bench", CHECKOUT, Path(folder) / "checkout", SUBNET).running("pi0,pi1") as lab,
     ):
         lab.execute("pi1", "sh", "-c", f"{STOCK} && systemctl restart salt-minion")
         lab.wait("pi1 answers", lambda: lab.salt("pi1", "test.ping", timeout=10))

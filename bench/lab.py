@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.frame import Figure
+from bench.frame import SUBNET, Figure
 from lab.apart import Apart
 from lab.converge import memory
 
@@ -18,7 +18,7 @@ NODES = [f"pi{number}" for number in range(4)]
 def figures() -> Iterator[Figure]:
     """Yield ``lab_up_s``, ``lab_again_s`` and ``lab_node_mb``, images built before."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = Apart("bench", CHECKOUT, Path(folder) / "checkout")
+        lab = Apart("bench", CHECKOUT, Path(folder) / "checkout", SUBNET)
         lab.make("images")
         begin = time.monotonic()
         with lab.running(",".join(NODES)):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.frame import Figure
+from bench.frame import SUBNET, Figure
 from lab.apart import Apart
 from lab.converge import answering, highstate, memory
 
@@ -33,7 +33,7 @@ def states(lab: Apart) -> set[str]:
 def figures() -> Iterator[Figure]:
     """Yield ``all_nodes``, ``all_node_mb``, ``all_highstate_s`` and ``all_again_s``."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = Apart("bench", CHECKOUT, Path(folder) / "checkout")
+        lab = Apart("bench", CHECKOUT, Path(folder) / "checkout", SUBNET)
         begin = time.monotonic()
         with lab.running("all"):
             up = time.monotonic() - begin
