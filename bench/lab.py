@@ -19,6 +19,7 @@ def figures() -> Iterator[Figure]:
     """Yield ``lab_up_s``, ``lab_again_s`` and ``lab_node_mb``, images built before."""
     with tempfile.TemporaryDirectory() as folder:
         lab = Apart("bench", CHECKOUT, Path(folder) / "checkout", SUBNET)
+        lab.copy()
         lab.make("images")
         begin = time.monotonic()
         with lab.running(",".join(NODES)):
