@@ -15,11 +15,12 @@ from pydantic import BeforeValidator, Field
 
 from picloud import formats as f
 from picloud.parts import PARTS, Arch, Base, Boot, Docker, Model, Overrides, Part, SaltMinion
+from picloud.policy import Rejoin
 
 __all__ = ["PARTS", "Base", "Boot", "Docker", "Model", "Overrides", "SaltMinion"]
 
 #: Sections of later versions: their names are kept free.
-RESERVED = ("courses", "rejoin", "workloads")
+RESERVED = ("courses", "workloads")
 
 
 class Named(Model):
@@ -269,6 +270,8 @@ class Common(Model):
     """Part `docker`: Docker Engine."""
     salt_minion: SaltMinion | None = None
     """Part `salt_minion`: Salt on the node itself."""
+    rejoin: Rejoin = Rejoin()
+    """What the master does by itself when a node comes back."""
 
 
 class Description(Common):
@@ -293,6 +296,7 @@ TABLES: Mapping[str, type[Model]] = {
 SINGLES: Mapping[str, type[Model]] = {
     "cloud": Named,
     "network": Network,
+    "rejoin": Rejoin,
     "base": Base,
     "boot": Boot,
     "docker": Docker,
