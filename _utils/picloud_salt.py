@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import jinja2
 import salt.config
 from picloud import load
+from picloud.ledger import Ledger
 from picloud.store import Store
 from salt.exceptions import SaltRenderError
 
@@ -38,6 +40,8 @@ _LOUD = ("salt.utils.templates", "salt.loaded.int.render.gpg")
 SYNCED = ("_beacons", "_grains", "_modules", "_states")
 
 _stores: dict[tuple[Path, Path], Store] = {}
+#: A database connection must not be shared with a child process.
+_ledgers: dict[tuple[int, str], Ledger] = {}
 _digests: dict[Path, tuple[tuple[object, ...], str]] = {}
 
 
@@ -95,6 +99,26 @@ def store(opts: dict[str, Any], path: str | Path | None = None) -> Store:
     if key not in _stores:
         _stores[key] = Store(root, key[1], render(opts, root))
     return _stores[key]
+
+
+def ledger(opts: dict[str, Any]) -> Ledger:
+    """
+    Return the ledger of a master: cards, boards, and nodes on their way back; one object a process.
+
+    opts
+        The master's options. ``picloud_database`` is its URL; without one it is SQLite in
+        ``var/lib/picloud/ledger.db`` below ``root_dir``.
+
+    .. code-block:: python
+
+        picloud_salt.ledger(__opts__).cards.in_use("pi3")
+    """
+    default = Path(opts.get("root_dir") or "/", "var", "lib", "picloud", "ledger.db")
+    url = str(opts.get("picloud_database") or f"sqlite:///{default}")
+    key = (os.getpid(), url)
+    if key not in _ledgers:
+        _ledgers[key] = Ledger(url)
+    return _ledgers[key]
 
 
 def modules_digest(checkout: Path = CHECKOUT) -> str:

@@ -11,7 +11,7 @@ from lab import shell
 from lab.errors import LabError
 
 NODE = ("salt", "saltext-dockermod", "docker")
-MASTER = ("pydantic", "rich")
+MASTER = ("pydantic", "rich", "sqlalchemy")
 # Source package that needs a compiler; Salt uses it for one Jinja filter only.
 OPTIONAL = {"timelib"}
 IMAGE_PYTHON = (3, 11)

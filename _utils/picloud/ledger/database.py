@@ -1,0 +1,132 @@
+"""
+Opening the ledger's database, its versions, and transactions.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from picloud.ledger import tables
+
+#: Steps from one version of the tables to the next; entry n leads from version n + 1 to n + 2. The
+#: first version is made from ``tables`` as they are, so a step is only for databases older than it.
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = ()
+#: Seconds that a writer waits for another one (the engine and a runner may write at once).
+BUSY_S = 20
+
+
+class StorageError(Exception):
+    """The ledger cannot be read or written; the text says why and what to do."""
+
+
+class Database:
+    """
+    A connection to the ledger's tables.
+
+    url
+        See :class:`picloud.ledger.Ledger`.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = sa.make_url(url)
+        except sa.exc.ArgumentError as err:
+            raise StorageError(
+                f"{url!r} is no database; write sqlite:////path/to/file or"
+                " postgresql+psycopg://user@host/name in the master's option picloud_database"
+            ) from err
+        self._engine: sa.Engine | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether this is SQLite."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction; StorageError when it did not come about."""
+        with self._told(), self._opened().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self._told(), self._opened().connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections, as before a fork."""
+        with self._guard:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as err:
+            reason = str(getattr(err, "orig", None) or err).strip().splitlines()[0]
+            place = self.url.render_as_string(hide_password=True)
+            raise StorageError(f"the ledger {place} cannot be used: {reason}") from err
+
+    def _opened(self) -> sa.Engine:
+        with self._guard:
+            if self._engine is None:
+                engine = self._make()
+                with engine.begin() as connection:
+                    _migrate(connection)
+                self._engine = engine
+            return self._engine
+
+    def _make(self) -> sa.Engine:
+        if not self.sqlite:
+            return sa.create_engine(self.url, pool_pre_ping=True)
+        path = Path(self.url.database or "")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        except OSError as err:
+            raise StorageError(f"the ledger {path} cannot be made: {err.strerror}") from err
+        engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_S})
+
+        @sa.event.listens_for(engine, "connect")
+        def _settings(connection, _record):  # type: ignore[no-untyped-def]
+            # Transactions begin where we say so, at once for writing: two writers then wait for
+            # each other and do not fail (documentation of SQLAlchemy, dialects/sqlite, pysqlite).
+            connection.isolation_level = None
+            connection.execute("PRAGMA journal_mode=WAL")
+            # FULL: what was committed before a key is let in survives a power cut.
+            connection.execute("PRAGMA synchronous=FULL")
+
+        @sa.event.listens_for(engine, "begin")
+        def _begin(connection):  # type: ignore[no-untyped-def]
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        return engine
+
+
+def _migrate(connection: sa.Connection) -> None:
+    """Bring the tables to the present version, or refuse those of a newer one."""
+    latest = len(MIGRATIONS) + 1
+    if not sa.inspect(connection).has_table("version"):
+        tables.metadata.create_all(connection)
+        connection.execute(tables.version.insert().values(number=latest))
+        return
+    number = connection.execute(sa.select(tables.version.c.number)).scalar_one()
+    if number > latest:
+        raise StorageError(
+            f"the ledger is of version {number}, this program knows versions up to {latest};"
+            " update the checkout, or restore the ledger of before"
+        )
+    for step in MIGRATIONS[number - 1 :]:
+        step(connection)
+    connection.execute(tables.version.update().values(number=latest))

@@ -1,0 +1,126 @@
+"""
+The tables of the ledger, at their present version. Times are seconds since 1970.
+"""
+
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+version = Table("version", metadata, Column("number", Integer, primary_key=True))
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("card", String(64), primary_key=True),
+    Column("node", String(63)),
+    Column("spare", Boolean, nullable=False),
+    Column("fingerprint", String(64), nullable=False, unique=True),
+    Column("public", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("board", String(16)),
+    Column("image", String(64)),
+    Column("made_at", Float, nullable=False),
+    Column("made_by", String(64), nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Index("cards_by_node", "node", "state"),
+)
+
+boards = Table(
+    "boards",
+    metadata,
+    Column("serial", String(64), primary_key=True),
+    Column("mac", String(17)),
+    Column("model", String(63)),
+    Column("node", String(63), unique=True),
+    Column("retired", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+ports = Table(
+    "ports",
+    metadata,
+    Column("mac", String(17), primary_key=True),
+    Column("rack", String(63), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("node", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index("journal_by_time", "at"),
+)
+
+rejoins = Table(
+    "rejoins",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("step", String(16), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("serial", String(64), nullable=False),
+    Column("boot_id", String(64), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("since", Float, nullable=False),
+    Column("step_at", Float, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("limit_at", Float),
+    Column("seconds", JSON, nullable=False),
+    Index("rejoins_due", "step", "limit_at"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("nonce", String(64), nullable=False),
+    Column("nodes", JSON, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("claimed", Boolean, nullable=False),
+)
+
+admissions = Table(
+    "admissions",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("card", String(64), nullable=False),
+    Column("public", Text, nullable=False),
+    Column("replaces", String(64)),
+    Column("at", Float, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("node", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("card", String(64)),
+    Column("serial", String(64)),
+    Index("decisions_by_node", "node", "id"),
+)
+
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("strangers_by_time", "at"),
+)
