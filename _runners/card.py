@@ -1,55 +1,47 @@
 """
-Prepare cards for the nodes of the description.
+Prepare cards for the nodes of the description, and keep the record of them.
 """
 
+import getpass
 import logging
+import os
+import time
+from dataclasses import asdict
 from pathlib import Path
 
 import picloud_salt
-import salt.crypt
-import salt.key
+import picloud_watch
 from picloud import cards
+from picloud.identity import CardState
+from picloud.ledger import StorageError
+from picloud.rejoin import pages
+from picloud.status import ago
+from picloud_pages import page
+from picloud_rejoin.keys import KeyStore
 
 log = logging.getLogger(__name__)
 
-
-class _Keys:
-    """The master's key store, as :mod:`picloud.cards` wants it."""
-
-    def __init__(self, opts):
-        self._opts = opts
-        self._cache = salt.key.Key(opts).cache
-
-    def known(self, node):
-        found = []
-        if key := self._cache.fetch("keys", node):
-            found.append((key["state"], key["pub"]))
-        found.extend(("denied", pub) for pub in self._cache.fetch("denied_keys", node) or ())
-        return found
-
-    def accept(self, node, public):
-        self._cache.store("keys", node, {"state": "accepted", "pub": public})
-
-    def generate(self):
-        return salt.crypt.gen_keys(self._opts["keysize"])
-
-    def master(self):
-        return salt.crypt.MasterKeys(self._opts, autocreate=False).get_pub_str()
+__func_alias__ = {"list_": "list"}
 
 
-def prepare(node, directory=None):
+def prepare(node=None, count=1, directory=None, spare=False):
     """
-    Make the seed of a new card: key pair, master's public key and card id.
+    Make the seeds of new cards: key pair, master's public key and card id.
 
-    The key is accepted in advance only for a described node that has no key.
-    Copy the folder ``picloud-seed`` to the card's boot partition, then delete the folder.
+    A node that has no key is let in with the first of them at once; one that has a key keeps it,
+    and a new card gets in when the present one answers no more. Copy each folder ``picloud-seed``
+    to the boot partition of one card, then delete the folder.
 
     node
         Id of the node; several with commas or as a list.
+    count
+        How many cards for each. Seeds made before that are still in the directory count.
     directory
-        Where the seeds go, ``<directory>/<node>/picloud-seed``, mode 0700. Default:
+        Where the seeds go, ``<directory>/<node>/<card>/picloud-seed``, mode 0700. Default:
         ``picloud/seeds`` in the master's cache folder. A node's folder that is there already must
         be the caller's alone.
+    spare
+        Make cards for any node: a spare learns which one it is from the board it is put into.
 
     A card that cannot be made is a message and exit status 1; in an orchestration the state fails.
 
@@ -59,27 +51,139 @@ def prepare(node, directory=None):
 
         salt-run card.prepare node=pi3
         salt-run card.prepare node=pi0,pi1 directory=/root/cards
+        salt-run card.prepare spare=true count=14
     """
+    if bool(spare) == (node is not None) or not isinstance(count, int) or not 0 < count <= 1000:
+        return _message("Say node=<id> or spare=true, and count=1 to 1000.")
     names = node.split(",") if isinstance(node, str) else node
-    names = [str(name).strip() for name in (names if isinstance(names, list) else [names])]
-    folder = Path(directory or Path(__opts__["cachedir"], "picloud", "seeds"))
-    store, keys, made = picloud_salt.store(__opts__), _Keys(__opts__), {}
+    names = names if isinstance(names, list) else [names]
+    names = [None] if spare else [str(name).strip() for name in names]
+    cloud, faults = picloud_salt.store(__opts__).cloud()
+    for fault in faults:
+        log.warning("The description has a fault, the last good one is used: %s", fault)
+    office = cards.Office(
+        cloud=cloud,
+        ledger=picloud_salt.ledger(__opts__),
+        keys=KeyStore(__opts__),
+        folder=Path(directory or Path(__opts__["cachedir"], "picloud", "seeds")),
+        by=os.environ.get("SUDO_USER") or getpass.getuser(),
+        at=time.time(),
+    )
+    made = {}
     for name in names:
-        view, faults = store.view(name)
-        for fault in faults:
-            log.warning("The description has a fault, the last good one is used: %s", fault)
         try:
-            card = cards.prepare(name, view or {}, keys, folder)
-        except (cards.CardError, OSError) as err:
-            return _refusal(f"No card for {name}: {err}", made)
-        made[name] = {"card": card.card, "seed": str(card.seed), "key": card.reason}
+            for card in office.prepare(name, count):
+                said = {"node": card.node, "seed": str(card.seed), "key": card.reason}
+                made[card.card] = said
+        except (cards.CardError, StorageError, OSError) as err:
+            text = f"No card for {'a spare' if name is None else name}: {err}"
+            if made:
+                good = ", ".join(card["seed"] for card in made.values())
+                text += f"\nMade before that, and good: {good}"
+            return _message(text, cards=made)
     return {"cards": made, "warning": cards.WARNING}
 
 
-def _refusal(text, made):
-    """Answer with a message and exit status 1, as the ``picloud`` runner does."""
-    if made:
-        text += f"\nMade before that, and good: {', '.join(card['seed'] for card in made.values())}"
+@page
+def list_(node=None, state=None):
+    """
+    List the cards on record.
+
+    node
+        Only cards of this node.
+    state
+        Only cards that are ``issued``, ``in use``, ``retired`` or ``revoked``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run card.list
+        salt-run card.list node=pi3
+    """
+    known = [str(one) for one in CardState]
+    if state is not None and state not in known:
+        picloud_watch.refuse(state, known, "state")
+    rows, now = picloud_salt.ledger(__opts__).cards.list(node, state), time.time()
+    cells = (
+        (
+            row.card,
+            row.node or "a spare",
+            str(row.state),
+            ago(row.made_at, now),
+            row.made_by,
+            row.board or "-",
+            row.reason,
+        )
+        for row in rows
+    )
+    heads = ("card", "node", "state", "made", "by", "board", "reason")
+    count = f"{len(rows)} card" + ("" if len(rows) == 1 else "s")
+    return pages.table(heads, cells, count) | {"cards": {row.card: _shown(row) for row in rows}}
+
+
+@page
+def show(card):
+    """
+    Show one card: for which node, made when and by whom, and what became of it.
+
+    card
+        Its id.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run card.show card-0123456789ab
+    """
+    row = _row(picloud_salt.ledger(__opts__), card)
+    cells = [(name, str(value)) for name, value in _shown(row).items() if value is not None]
+    return pages.table(("what", row.card), cells, row.public) | {"card": _shown(row)}
+
+
+@page
+def revoke(card, reason="revoked by hand"):
+    """
+    Take a card out for good: its key goes from the master, and never gets in again.
+
+    All nodes get a new session key, so that the card cannot listen any more either.
+
+    card
+        Its id.
+    reason
+        Why, for the record.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run card.revoke card=card-0123456789ab reason=stolen
+    """
+    ledger = picloud_salt.ledger(__opts__)
+    row = _row(ledger, card)
+    # Recorded first: a key that is off the record cannot come back, whatever happens next.
+    ledger.cards.mark(row.card, CardState.REVOKED, time.time(), str(reason))
+    keys = KeyStore(__opts__)
+    gone = [name for name in (row.node, row.card) if name and keys.remove(name, row.public)]
+    keys.rotate()
+    text = f"{row.card} is revoked" + (f"; the key of {gone[0]} is gone" if gone else "")
+    return {"show": "message", "message": text, "card": row.card, "keys_removed": gone}
+
+
+def _row(ledger, card):
+    """A card on record, or a message that names those there are."""
+    row = ledger.cards.get(str(card))
+    return row or picloud_watch.refuse(card, [one.card for one in ledger.cards.list()], "card")
+
+
+def _shown(row):
+    """A card as data, without its key."""
+    data = asdict(row) | {"state": str(row.state)}
+    return {name: value for name, value in data.items() if name not in ("public", "card")}
+
+
+def _message(text, **more):
+    """Answer with a message and exit status 1."""
     __context__["retcode"] = 1
-    data = {"show": "message", "message": text, "retcode": 1, "cards": made}
+    data = {"show": "message", "message": text, "retcode": 1, **more}
     return data if __opts__.get("output") else {**data, "outputter": "picloud"}

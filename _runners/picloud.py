@@ -6,7 +6,6 @@ a picture of it, ``--out=json`` prints the data itself. What cannot be answered 
 message, with exit status 1 in a shell and as a failed state in an orchestration.
 """
 
-import functools
 import logging
 from pathlib import Path
 
@@ -15,31 +14,14 @@ import picloud_watch
 from picloud import cloud as clouds
 from picloud import importers, load, status, watch
 from picloud.faults import DescriptionError
+from picloud_pages import page
 
 log = logging.getLogger(__name__)
 
 __func_alias__ = {"import_": "import"}
 
 
-def _page(function):
-    """Give what a function returns to the outputter; make a message of what stops it."""
-
-    @functools.wraps(function)
-    def answer(*args, **kwargs):
-        try:
-            data = function(*args, **kwargs)
-        except picloud_watch.NoAnswerError as err:
-            data = {"show": "message", "message": str(err), "retcode": 1}
-        except DescriptionError as err:
-            data = {"show": "message", "message": str(err), "retcode": 1}
-        __context__["retcode"] = data.get("retcode", 0)
-        # A format asked for on the command line gets the data without the outputter's name in it.
-        return data if __opts__.get("output") else {**data, "outputter": "picloud"}
-
-    return answer
-
-
-@_page
+@page
 def validate(path=None):
     """
     Check a description and print every fault in it, one per line.
@@ -74,7 +56,7 @@ def validate(path=None):
     return {"show": "faults", "faults": [], "summary": summary}
 
 
-@_page
+@page
 def import_(source, format):
     """
     Print a description made from what a lab already has.
@@ -112,7 +94,7 @@ def import_(source, format):
     return {**data, "retcode": 1} if faults else data
 
 
-@_page
+@page
 def nodes(rack=None, state=None, ping=False):
     """
     List the nodes: declared against seen, their state and what is wrong, one line each.
@@ -146,7 +128,7 @@ def nodes(rack=None, state=None, ping=False):
     return view.answer({"show": "nodes", "nodes": shown, "counts": counts, "summary": summary})
 
 
-@_page
+@page
 def node(name, ping=False):
     """
     Show one node: declared against seen, and every state of its last highstate that is not right.
@@ -167,7 +149,7 @@ def node(name, ping=False):
     return view.answer({"show": "node", "node": view.rows([declared])[declared.id]})
 
 
-@_page
+@page
 def rack(name="all", ping=False):
     """
     Draw a rack as it stands: its towers, hubs and switch, and an LED for each node.
@@ -196,7 +178,7 @@ def rack(name="all", ping=False):
     return view.answer({"show": "racks", "racks": drawn, "counts": counts})
 
 
-@_page
+@page
 def status_(ping=False):
     """
     Show the state of the whole cloud: the description in force, its faults, keys, and nodes.

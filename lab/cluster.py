@@ -226,21 +226,26 @@ def create_nodes(settings: Settings, site: Site, nodes: Sequence[Node], image: s
     new = [node for node in nodes if node.id not in have or node.id in half_made]
     if not new:
         return 0
-    execute(
-        settings.head,
-        "salt-run",
-        "card.prepare",
-        f"node={','.join(n.id for n in new)}",
-        f"directory={SEEDS}",
-        what="the cards were not prepared",
-    )
-    flags = host.container_flags()
+    seeds = prepare_cards(settings, [node.id for node in new])
     for node in new:
-        _create(settings, site, node, image, flags)
+        create_node(settings, site, node, image)
+        insert_card(settings, node.id, seeds[node.id])
     return len(new)
 
 
-def _create(settings: Settings, site: Site, node: Node, image: str, flags: list[str]) -> None:
+def prepare_cards(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    """Have the master issue a card for each node; the folders of their seeds on it, by node."""
+    said = execute(
+        settings.head,
+        *("salt-run", "--out=json", "card.prepare"),
+        *(f"node={','.join(names)}", f"directory={SEEDS}"),
+        what="the cards were not prepared",
+    )
+    return {card["node"]: card["seed"] for card in json.loads(said)["cards"].values()}
+
+
+def create_node(settings: Settings, site: Site, node: Node, image: str) -> None:
+    """Make the container of a node, with its board and an empty card, not started."""
     board = settings.state / "boards" / node.id
     boards.write(board, boards.make(settings.name, node))
     name = settings.container(node.id)
@@ -264,18 +269,17 @@ def _create(settings: Settings, site: Site, node: Node, image: str, flags: list[
         f"{board}:/run/picloud-board:ro",
         "--volume",
         "/var/lib/docker",
-        *flags,
+        *host.container_flags(),
         image,
         what=f"cannot make the container of {node.id}",
         remedy=f"another machine may have {node.address}; see: docker network inspect "
         f"{settings.name}",
     )
-    insert_card(settings, node.id)
 
 
-def insert_card(settings: Settings, node: str) -> None:
-    """Copy the seed to the boot partition of a container that does not run yet."""
-    seed = f"{settings.head}:{SEEDS}/{node}/picloud-seed"
+def insert_card(settings: Settings, node: str, folder: str) -> None:
+    """Copy a seed of the master to the boot partition of a container that does not run yet."""
+    seed = f"{settings.head}:{folder}"
     target = f"{settings.container(node)}:/boot/firmware"
     shell.note(f"+ docker cp {seed} - | docker cp - {target}")
     with subprocess.Popen(

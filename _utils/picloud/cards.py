@@ -3,8 +3,8 @@ Cards: the identity that is put on a card before it goes into a Pi.
 
 A *seed* is the folder ``picloud-seed`` for the boot partition: the minion's key pair, the
 master's public key, and ``card.json``, with checksums over them. ``firstboot/picloud-firstboot``
-installs and wipes it. Whether a seed may be made and its key accepted at once is decided here;
-the key store is Salt's and is handed in, so this module knows nothing of Salt.
+installs and wipes it. The private half is in the seed only; the ledger keeps the public half. The
+key store is Salt's and is handed in, so this module knows nothing of Salt.
 """
 
 import hashlib
@@ -16,13 +16,19 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from picloud.cloud import Cloud
+from picloud.identity import CardState, fingerprint
+from picloud.ledger import CardRow, Ledger
 
 SEED = "picloud-seed"
 FILES = ("minion.pem", "minion.pub", "master.pub", "card.json")
+#: The folder of seeds of spare cards, where those of a node are in one of its name.
+SPARE = "spare"
 WARNING = (
-    "This folder holds a private key: copy picloud-seed to the boot partition of one card only, "
-    "then delete the folder."
+    "These folders hold private keys: copy each picloud-seed to the boot partition of one card "
+    "only, then delete the folder."
 )
 
 
@@ -33,10 +39,10 @@ class CardError(Exception):
 class Keys(Protocol):
     """What is needed of the master's key store."""
 
-    def known(self, node: str) -> list[tuple[str, str]]:
-        """State and public half of every key the master has for a node id."""
+    def known(self, name: str) -> list[tuple[str, str]]:
+        """State and public half of every key the master has for a minion id."""
 
-    def accept(self, node: str, public: str) -> None:
+    def accept(self, name: str, public: str) -> None:
         """Put a public half among the accepted keys."""
 
     def generate(self) -> tuple[str, str]:
@@ -54,85 +60,147 @@ class Card:
     card
         Its id.
     node
-        The node it is for.
+        The node it is for; None for a spare.
     seed
         The folder for its boot partition.
     reason
-        Why its key was accepted, in words.
+        What the master does with its key, in words.
     """
 
     card: str
-    node: str
+    node: str | None
     seed: Path
     reason: str
 
 
-def admit(node: str, known: list[tuple[str, str]]) -> tuple[bool, str]:
+@dataclass(frozen=True)
+class Office:
     """
-    Decide whether the key of a new card may be accepted before it was ever seen.
+    What cards are issued with: who issues them, where and when.
 
-    Only for a node without a key: another key under this id may be a Pi that runs, and
-    whether its place may be taken is decided with evidence, not here.
-
-    Example: ``admit("pi3", []) == (True, "pi3 has no key")``
-    """
-    if not known:
-        return True, f"{node} has no key"
-    states = ", ".join(sorted({state for state, _ in known}))
-    return False, (
-        f"{node} has a key already ({states}); if that card is gone for good, "
-        f"remove its key on the master (salt-key -d {node}) and prepare the card again"
-    )
-
-
-def prepare(node: str, view: Mapping[str, Any], keys: Keys, folder: Path) -> Card:
-    """
-    Make the seed of a card for a node, and preseed its key where :func:`admit` agrees.
-
-    Run again before the folder was deleted, it returns the same card, as long as the master has
-    its key among the accepted ones; once that key was removed, the old seed is never used again.
-
-    node
-        Id of a described node.
-    view
-        The node's view of the description (``Cloud.view``); empty for an unknown node.
+    cloud
+        The description.
+    ledger
+        Where cards are recorded before any key is accepted.
     keys
         The master's key store.
     folder
-        Where the seed's folder is made; ``<folder>/<node>/picloud-seed``.
-
-    Raises CardError for a node that is not described, or that has a key already, and when the
-    node's folder is not the caller's alone; OSError when it cannot be written.
-
-    Example: ``prepare("pi3", cloud.view("pi3"), keys, Path("/root/cards"))``
+        Where seeds go: ``<folder>/<node>/<card>/picloud-seed``, mode 0700.
+    by, at
+        Who asked for it, and when (seconds since 1970).
     """
-    if not view:
-        raise CardError(
-            f"{node} is not in the description; add it to a rack in pillar/cloud/racks first"
+
+    cloud: Cloud
+    ledger: Ledger
+    keys: Keys
+    folder: Path
+    by: str
+    at: float
+
+    def prepare(self, node: str | None, count: int = 1) -> list[Card]:
+        """
+        Issue cards for a node, or spares.
+
+        node
+            Id of a described node; None for spares.
+        count
+            How many. Cards whose seeds are still in the folder, unused, count among them: run
+            again, it returns the same ones. A seed whose key was taken off the master since is
+            never used again.
+
+        The key of a card for a node that has none is accepted at once; a node that has one keeps
+        it, and the card gets in when the other one answers no more (``identity.admit``). A spare is
+        let in under the id of the card.
+
+        Raises CardError for a node that is not described and when a folder is not the caller's
+        alone; OSError when it cannot be written; StorageError when the ledger cannot: then no card
+        is left behind.
+
+        Example: ``office.prepare("pi3")[0].seed``
+        """
+        if node is not None and self.cloud.node(node) is None:
+            raise CardError(
+                f"{node} is not in the description; add it to a rack in pillar/cloud/racks first"
+            )
+        home = self.folder / (node or SPARE)
+        _trust(home)
+        made = []
+        for folder in sorted(home.iterdir()) if home.exists() else ():
+            for directory in (folder, folder / SEED):
+                _trust(directory)
+            if (card := self._again(node, folder)) is not None:
+                made.append(card)
+            else:
+                shutil.rmtree(folder)
+        return made[:count] + [self._issue(node, home) for _ in range(count - len(made))]
+
+    def _again(self, node: str | None, folder: Path) -> Card | None:
+        """The card of a seed made before, as long as it may still be used."""
+        files = _read(folder / SEED)
+        row = self.ledger.cards.by_fingerprint(fingerprint(files["minion.pub"])) if files else None
+        if files is None or row is None or row.node != node:
+            return None
+        accepted = ("accepted", files["minion.pub"]) in self.keys.known(node or row.card)
+        if row.state is CardState.ISSUED and (accepted or node is not None):
+            return Card(row.card, node, folder / SEED, "this card is prepared already")
+        if row.state is CardState.IN_USE and accepted:
+            return Card(row.card, node, folder / SEED, "this card is prepared already")
+        return None
+
+    def _issue(self, node: str | None, home: Path) -> Card:
+        name = f"card-{uuid.uuid4().hex[:12]}"
+        private, public = self.keys.generate()
+        at_once, reason = self._in_advance(node)
+        present = self.ledger.cards.in_use(node) if node is not None and at_once else None
+        files = {"minion.pem": private, "minion.pub": public, "master.pub": self.keys.master()}
+        files["card.json"] = json.dumps(self._label(name, node)) + "\n"
+        folder = home / name
+        try:
+            _write(folder, files)
+            in_use = at_once and node is not None
+            row = CardRow(
+                card=name,
+                node=node,
+                spare=node is None,
+                fingerprint=fingerprint(public),
+                state=CardState.IN_USE if in_use else CardState.ISSUED,
+                public=public,
+                reason=reason,
+                made_at=self.at,
+                made_by=self.by,
+                changed_at=self.at,
+            )
+            self.ledger.cards.add([row])
+            if present is not None:
+                why = "its key was taken off the master by hand"
+                self.ledger.cards.mark(present.card, CardState.RETIRED, self.at, why)
+            if at_once:
+                self.keys.accept(node or name, public)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Card(name, node, folder / SEED, reason)
+
+    def _in_advance(self, node: str | None) -> tuple[bool, str]:
+        """Whether the key of a new card is accepted before it was ever seen, and why."""
+        if node is None:
+            return True, "a spare: it waits in the lobby until its board or port names a node"
+        states = sorted({state for state, _ in self.keys.known(node)})
+        if not states:
+            return True, f"{node} has no key, so this one is accepted at once"
+        if (present := self.ledger.cards.in_use(node)) is not None:
+            return False, f"gets in when {present.card}, the present card of {node}, is gone"
+        return False, f"gets in when nobody answers with the present key ({', '.join(states)})"
+
+    def _label(self, card: str, node: str | None) -> dict[str, str]:
+        sites = self.cloud.common.sites
+        known = self.cloud.node(node) if node is not None else None
+        site = sites[known.site] if known is not None else next(iter(sites.values()))
+        label = {"card": card, "master": site.master} | ({"node": node} if node else {})
+        address = self.cloud.common.network.hosts.get(site.master) or next(
+            (one.address for one in self.cloud.nodes.values() if one.fqdn == site.master), None
         )
-    home = folder / node
-    seed = home / SEED
-    for directory in (home, seed):
-        _trust(directory)
-    known, made = keys.known(node), _read(seed)
-    if made is not None and ("accepted", made["minion.pub"]) in known:
-        return _card(node, seed, made, "this key is accepted already")
-    # Any other seed is of no use; its key may be one that was taken off the master on purpose.
-    if home.exists():
-        shutil.rmtree(home)
-    accepted, reason = admit(node, known)
-    if not accepted:
-        raise CardError(reason)
-    private, public = keys.generate()
-    made = {"minion.pem": private, "minion.pub": public, "master.pub": keys.master()}
-    made["card.json"] = json.dumps(_label(node, view)) + "\n"
-    _write(home, seed, made)
-    keys.accept(node, public)
-    return _card(node, seed, made, reason)
-
-
-def _card(node: str, seed: Path, made: Mapping[str, str], reason: str) -> Card:
-    return Card(json.loads(made["card.json"])["card"], node, seed, reason)
+        return label | ({"master_address": str(address)} if address else {})
 
 
 def _trust(directory: Path) -> None:
@@ -154,13 +222,6 @@ def _trust(directory: Path) -> None:
     )
 
 
-def _label(node: str, view: Mapping[str, Any]) -> dict[str, str]:
-    master = view["site"]["master"]
-    address = view.get("network", {}).get("hosts", {}).get(master, "")
-    label = {"card": f"card-{uuid.uuid4().hex[:12]}", "node": node, "master": master}
-    return label | ({"master_address": str(address)} if address else {})
-
-
 def _read(seed: Path) -> dict[str, str] | None:
     """A seed made before, when it is whole."""
     try:
@@ -176,10 +237,12 @@ def _sums(files: Mapping[str, str]) -> str:
     )
 
 
-def _write(home: Path, seed: Path, files: Mapping[str, str]) -> None:
+def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write a new seed so that nobody else can read it; the checksums come last."""
-    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for directory in (home, seed):
+    seed = folder / SEED
+    folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    for directory in (folder, seed):
         directory.mkdir(mode=0o700)
     for name, text in (*files.items(), ("SHA256SUMS", _sums(files))):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW

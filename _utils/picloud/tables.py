@@ -34,7 +34,7 @@ FAULTS, NAMES, CONCERNS = 5, 8, 12
 ENDLESS = 100_000
 
 # Each glyph has one ASCII character, so the layout stays when a terminal has no Unicode.
-_ASCII = str.maketrans("●▲◐✗○█▀▄╭╮╰╯─━│┤├▪▫·…↻≠", "o!~x?#==++++--|||*-..r/")
+_ASCII = str.maketrans("●▲◐✗○◇◆■█▀▄╭╮╰╯─━│┤├▪▫·…↻≠", "o!~x?lhq#==++++--|||*-..r/")
 
 # Text from a node is not trusted: without its control characters it cannot steer a terminal.
 _CONTROL = {code: "?" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
@@ -287,6 +287,27 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + more
 
 
+def _plain(data: Data, width: int) -> RenderableType:
+    """One table; a line each in a pipe, the last column folded on a terminal."""
+    heads, rows = tuple(data["heads"]), data["rows"]
+    if not rows:
+        return Text(data["summary"])
+    if width == ENDLESS:
+        wide = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(wide) for cell, wide in zip(cells, wide, strict=True)).rstrip()
+            for cells in (heads, *rows)
+        ]
+        return Group(Text("\n".join(lines)), Text(), Text(data["summary"]))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for head in heads[:-1]:
+        table.add_column(head, no_wrap=True)
+    table.add_column(heads[-1])
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    return Group(table, Text(), Text(data["summary"]))
+
+
 def _notices(data: Data) -> list[Text]:
     """What the reader should know about the data itself."""
     notices = data.get("notices") or ()
@@ -295,6 +316,7 @@ def _notices(data: Data) -> list[Text]:
 
 _PAGES = {
     "message": _message,
+    "table": _plain,
     "faults": _faults,
     "nodes": _nodes,
     "node": _node,

@@ -53,19 +53,26 @@ def accepted(opts):
     return salt.key.Key(opts).list_keys()["minions"]
 
 
+def by_node(made):
+    """Cards of an answer by node, with the card's id."""
+    return {card["node"]: {**card, "id": name} for name, card in made["cards"].items()}
+
+
 def test_cards_of_described_nodes_are_accepted_in_advance(opts, prepare, tmp_path):
     made = prepare("pi0,pi1", directory=str(tmp_path))
-    assert set(made["cards"]) == {"pi0", "pi1"}
+    cards = by_node(made)
+    assert set(cards) == {"pi0", "pi1"}
     assert {"pi0", "pi1"} <= set(accepted(opts))
-    seed = tmp_path / "pi0" / "picloud-seed"
+    seed = tmp_path / "pi0" / cards["pi0"]["id"] / "picloud-seed"
+    assert cards["pi0"]["seed"] == str(seed)
     public = (seed / "minion.pub").read_text()
     assert salt.key.Key(opts).key_str("pi0")["minions"]["pi0"] == public
     assert salt.crypt.MasterKeys(opts).get_pub_str() == (seed / "master.pub").read_text()
     assert "PRIVATE KEY" in (seed / "minion.pem").read_text()
-    assert "private key" in made["warning"]
+    assert "private keys" in made["warning"]
 
 
-@pytest.mark.parametrize("node", ["stranger", 5, 1.5, ["stranger"], [5], None, "", "../pi0"])
+@pytest.mark.parametrize("node", ["stranger", 5, 1.5, ["stranger"], [5], "", "../pi0"])
 def test_a_node_that_is_not_described_is_refused_by_name(opts, refuse, tmp_path, node):
     before = accepted(opts)
     name = node[0] if isinstance(node, list) else node
@@ -75,10 +82,26 @@ def test_a_node_that_is_not_described_is_refused_by_name(opts, refuse, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"node": "pi0", "spare": True},
+        {"node": "pi0", "count": 0},
+        {"node": "pi0", "count": "x"},
+    ],
+)
+def test_what_is_wanted_has_to_be_said_clearly(prepare, tmp_path, wanted):
+    answer = prepare(directory=str(tmp_path), **wanted)
+    assert answer["message"] == "Say node=<id> or spare=true, and count=1 to 1000."
+    assert answer["retcode"] == 1
+
+
 def test_a_refusal_names_the_cards_made_before_it(opts, refuse, tmp_path):
     said = refuse("pi4,stranger,pi5", tmp_path)
+    (seed,) = tmp_path.glob("pi4/*/picloud-seed")
     assert said.startswith("No card for stranger: ")
-    assert said.endswith(f"Made before that, and good: {tmp_path}/pi4/picloud-seed")
+    assert said.endswith(f"Made before that, and good: {seed}")
     assert "pi4" in accepted(opts)
     assert "pi5" not in accepted(opts)
 
@@ -93,10 +116,11 @@ def test_a_directory_that_cannot_be_written_is_named(refuse, tmp_path):
     assert f"{tmp_path}/file" in refuse("pi6", tmp_path / "file")
 
 
-def test_a_key_that_is_there_is_never_replaced(opts, prepare, refuse, tmp_path):
+def test_a_new_card_leaves_the_key_of_the_node_alone(opts, prepare, tmp_path):
     prepare("pi2", directory=str(tmp_path / "one"))
     before = salt.key.Key(opts).key_str("pi2")
-    assert "pi2 has a key already" in refuse("pi2", tmp_path / "two")
+    made = by_node(prepare("pi2", directory=str(tmp_path / "two")))
+    assert "gets in when card-" in made["pi2"]["key"]
     assert salt.key.Key(opts).key_str("pi2") == before
 
 
@@ -108,8 +132,33 @@ def test_a_key_that_was_deleted_is_not_accepted_again(opts, prepare, tmp_path):
     assert salt.key.Key(opts).key_str("pi7") not in ({}, before)
 
 
-def test_a_key_that_waits_is_not_taken_for_the_card(opts, refuse, tmp_path):
+def test_a_key_that_waits_is_not_taken_for_the_card(opts, prepare, tmp_path):
     _, public = salt.crypt.gen_keys(2048)
     salt.key.Key(opts).cache.store("keys", "pi3", {"state": "pending", "pub": public})
-    assert "pi3 has a key already (pending)" in refuse("pi3", tmp_path)
+    prepare("pi3", directory=str(tmp_path))
     assert "pi3" not in accepted(opts)
+
+
+def test_cards_are_listed_shown_and_revoked(opts, prepare, context, tmp_path):
+    card = by_node(prepare("pi8", directory=str(tmp_path)))["pi8"]["id"]
+    runner = salt.loader.runner(opts, context=context)
+    assert runner["card.list"](node="pi8")["cards"][card]["state"] == "in use"
+    assert runner["card.show"](card)["card"]["node"] == "pi8"
+    assert runner["card.revoke"](card, reason="stolen")["keys_removed"] == ["pi8"]
+    assert "pi8" not in accepted(opts)
+    assert runner["card.list"](state="revoked")["cards"][card]["reason"] == "stolen"
+    assert context["retcode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted", "said"),
+    [
+        ("show", {"card": "card-nobody"}, 'There is no card "card-nobody"'),
+        ("revoke", {"card": "card-nobody"}, 'There is no card "card-nobody"'),
+        ("list", {"state": "retierd"}, 'There is no state "retierd"; did you mean "retired"?'),
+    ],
+)
+def test_what_there_is_not_is_named(opts, context, function, wanted, said):
+    answer = salt.loader.runner(opts, context=context)[f"card.{function}"](**wanted)
+    assert answer["message"].startswith(said)
+    assert context["retcode"] == 1

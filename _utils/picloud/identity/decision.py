@@ -146,15 +146,17 @@ def _foreign(
     evidence: Evidence, node: Node, owner: str, cloud: Cloud, history: History
 ) -> Decision:
     """The decision on a card that runs on the board of another node."""
+    alive = history.alive(owner)
     board, other = evidence.board, history.last(owner)
-    if history.alive(owner):
+    here = other is None or not other.serial or _same(other.serial, board.serial or "")
+    if alive and here:
         return _hold(
             Kind.COPY,
             node.id,
             f"{node.id} claims {_call(board)}, on which {owner} runs at this moment: one of the two"
             f" lies or is a copy; look at both, then: salt-run rejoin.release node={node.id}",
         )
-    if other is not None and other.serial:
+    if other is not None and other.serial and not here:
         theirs = owner_of(Board(serial=other.serial), owner, cloud, history)
         if theirs == node.id:
             reason = f"{node.id} and {owner} exchanged their boards"

@@ -145,7 +145,6 @@ class Evidence:
     id: str
     fingerprint: str
     board: Board
-    boot_id: str = ""
     others: tuple[Board, ...] = ()
     port: tuple[str, int] | None = None
 
@@ -178,7 +177,7 @@ class History(Protocol):
         """Whether a board was taken out of service."""
 
     def alive(self, node: str) -> bool:
-        """Whether a node answers now, from the board on record for it."""
+        """Whether a node answers now; ``last`` then says on which board."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,12 @@ class Rejoin:
         A :class:`picloud.rejoin.steps.Step`.
     kind, reason
         What happened, and the last decision in words.
-    card, serial, boot_id
+    card, serial
         What it runs on, as last verified.
+    verified
+        Whether it was verified to be what the description says since it last came back.
+    aside
+        Whether it failed too often, and waits for an admin or for another card or board.
     tries
         How often it failed.
     nonce
@@ -44,7 +48,8 @@ class Rejoin:
     reason: str = ""
     card: str = ""
     serial: str = ""
-    boot_id: str = ""
+    verified: bool = False
+    aside: bool = False
     tries: int = 0
     nonce: str = ""
     since: float = 0.0
@@ -103,6 +108,12 @@ class Batches:
         with self._database.write() as connection:
             connection.execute(batches.delete().where(batches.c.made_at < at - 86400))
             connection.execute(batches.insert().values(**row, made_at=at, claimed=False))
+
+    def unclaimed(self, before: float) -> list[str]:
+        """Return tokens of batches made before a time that nobody has claimed."""
+        query = sa.select(batches.c.token).where(~batches.c.claimed, batches.c.made_at < before)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def claim(self, token: str) -> tuple[list[str], str] | None:
         """Return nodes and nonce of a batch; None for one that is unknown or was claimed before."""

@@ -4,7 +4,6 @@ Who knocked and was not let in. Bounded: whoever floods the master with names fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -34,18 +33,22 @@ class Strangers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def saw(self, found: Sequence[Stranger]) -> None:
-        """Record knocks; the oldest names go when there are too many."""
-        if not found:
-            return
-        rows = {(one.name[:64], one.fingerprint): one._asdict() for one in found}
-        values = [{**row, "name": name} for (name, _), row in rows.items()]
+    def saw(self, one: Stranger) -> bool:
+        """
+        Record a knock; the oldest names go when there are too many.
+
+        Returns whether this is news: a new name or key, or another reason.
+        """
+        row = {**one._asdict(), "name": one.name[:64]}
+        here = (strangers.c.name == row["name"]) & (strangers.c.fingerprint == one.fingerprint)
         old = (
             sa.select(strangers.c.at).order_by(strangers.c.at.desc()).offset(KEPT).limit(1)
         ).scalar_subquery()
         with self._database.write() as connection:
-            upsert(connection, strangers, values, ("reason", "at"), add=("times",))
+            before = connection.execute(sa.select(strangers.c.reason).where(here)).scalar()
+            upsert(connection, strangers, [row], ("reason", "at"), add=("times",))
             connection.execute(strangers.delete().where(strangers.c.at <= old))
+        return before != one.reason
 
     def list(self) -> list[Stranger]:
         """Return who knocked, the last first."""

@@ -1,35 +1,14 @@
-"""Seeds and the decision whether a new card's key is accepted before it was seen."""
+"""Cards and their seeds: recorded first, readable by nobody else, never used twice."""
 
 import json
 import stat
 
 import pytest
 from picloud import cards
+from picloud.identity import CardState
+from picloud.ledger import StorageError
 
-VIEW = {
-    "site": {"master": "head.pi.example"},
-    "network": {"hosts": {"head.pi.example": "10.80.0.2"}},
-}
-
-
-class Keys:
-    """A key store in memory."""
-
-    def __init__(self):
-        self.store, self.made = {}, 0
-
-    def known(self, node):
-        return list(self.store.get(node, []))
-
-    def accept(self, node, public):
-        self.store[node] = [("accepted", public)]
-
-    def generate(self):
-        self.made += 1
-        return f"private {self.made}\n", f"public {self.made}\n"
-
-    def master(self):
-        return "master\n"
+from tests.unit.cards.office import Keys, office, tiny
 
 
 @pytest.fixture
@@ -37,13 +16,18 @@ def keys():
     return Keys()
 
 
-def test_a_new_node_gets_a_seed_and_its_key_is_accepted(keys, tmp_path):
-    card = cards.prepare("pi3", VIEW, keys, tmp_path)
-    assert card.seed == tmp_path / "pi3" / "picloud-seed"
-    assert keys.known("pi3") == [("accepted", "public 1\n")]
+@pytest.fixture
+def desk(keys, tmp_path):
+    return office(tmp_path / "seeds", keys)
+
+
+def test_the_first_card_of_a_node_is_let_in_at_once(desk, keys):
+    (card,) = desk.prepare("pi2")
+    assert card.seed == desk.folder / "pi2" / card.card / "picloud-seed"
+    assert keys.known("pi2") == [("accepted", "public 1\n")]
     assert json.loads((card.seed / "card.json").read_text()) == {
         "card": card.card,
-        "node": "pi3",
+        "node": "pi2",
         "master": "head.pi.example",
         "master_address": "10.80.0.2",
     }
@@ -51,115 +35,156 @@ def test_a_new_node_gets_a_seed_and_its_key_is_accepted(keys, tmp_path):
     assert (card.seed / "master.pub").read_text() == "master\n"
 
 
-def test_nobody_else_can_read_a_seed(keys, tmp_path):
-    seed = cards.prepare("pi3", VIEW, keys, tmp_path / "seeds").seed
-    for folder in (tmp_path / "seeds", seed.parent, seed):
+def test_what_is_on_record_is_the_public_half_and_who_asked(desk):
+    (card,) = desk.prepare("pi2")
+    row = desk.ledger.cards.get(card.card)
+    assert (row.node, row.spare, row.state) == ("pi2", False, CardState.IN_USE)
+    assert (row.public, row.made_by, row.made_at) == ("public 1\n", "jane", 1000.0)
+    assert b"private" not in (desk.folder.parent / "ledger" / "ledger.db").read_bytes()
+
+
+def test_a_card_for_a_node_that_runs_leaves_it_alone(desk, keys):
+    keys.store["pi2"] = [("accepted", "of the Pi that runs")]
+    (card,) = desk.prepare("pi2")
+    assert keys.store["pi2"] == [("accepted", "of the Pi that runs")]
+    assert desk.ledger.cards.get(card.card).state is CardState.ISSUED
+    assert "gets in when nobody answers" in card.reason
+
+
+@pytest.mark.parametrize("state", ["pending", "rejected", "denied"])
+def test_a_key_that_knocks_is_neither_replaced_nor_accepted(desk, keys, state):
+    keys.store["pi2"] = [(state, "another")]
+    desk.prepare("pi2")
+    assert keys.store["pi2"] == [(state, "another")]
+
+
+def test_a_second_card_waits_for_the_first_to_go(desk, keys):
+    first, second = desk.prepare("pi2", count=2)
+    assert keys.known("pi2") == [("accepted", "public 1\n")]
+    assert desk.ledger.cards.in_use("pi2").card == first.card
+    assert second.reason == f"gets in when {first.card}, the present card of pi2, is gone"
+
+
+def test_spares_go_by_their_own_id(desk, keys):
+    made = desk.prepare(None, count=2)
+    assert len({card.card for card in made}) == 2
+    for card in made:
+        assert card.seed.parent.parent.name == "spare"
+        assert "node" not in json.loads((card.seed / "card.json").read_text())
+        assert keys.known(card.card)[0][0] == "accepted"
+        assert desk.ledger.cards.get(card.card).state is CardState.ISSUED
+
+
+def test_nobody_else_can_read_a_seed(desk):
+    seed = desk.prepare("pi2")[0].seed
+    for folder in (desk.folder, seed.parent.parent, seed.parent, seed):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((seed / "minion.pem").stat().st_mode) == 0o600
 
 
-def test_prepared_again_before_use_it_is_the_same_card(keys, tmp_path):
-    first = cards.prepare("pi3", VIEW, keys, tmp_path)
-    again = cards.prepare("pi3", VIEW, keys, tmp_path)
-    assert (again.card, keys.made) == (first.card, 1)
-    assert again.reason == "this key is accepted already"
+def test_prepared_again_before_use_it_is_the_same_card(desk, keys):
+    first, again = desk.prepare("pi2")[0], desk.prepare("pi2")[0]
+    assert (again.card, again.seed, keys.made) == (first.card, first.seed, 1)
+    assert again.reason == "this card is prepared already"
 
 
-def test_a_damaged_seed_is_not_used_again(keys, tmp_path):
-    first = cards.prepare("pi3", VIEW, keys, tmp_path)
+def test_a_damaged_seed_is_not_used_again(desk):
+    first = desk.prepare("pi2")[0]
     (first.seed / "minion.pem").write_text("half")
-    with pytest.raises(cards.CardError, match="pi3 has a key already"):
-        cards.prepare("pi3", VIEW, keys, tmp_path)
-
-
-@pytest.mark.parametrize("state", ["accepted", "pending", "rejected", "denied"])
-def test_a_node_with_any_key_keeps_it_and_no_seed_is_left(keys, tmp_path, state):
-    keys.store["pi3"] = [(state, "another")]
-    with pytest.raises(cards.CardError) as caught:
-        cards.prepare("pi3", VIEW, keys, tmp_path)
-    assert str(caught.value) == (
-        f"pi3 has a key already ({state}); if that card is gone for good, remove its key on the "
-        "master (salt-key -d pi3) and prepare the card again"
-    )
-    assert keys.store["pi3"] == [(state, "another")]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_key_that_was_removed_is_never_accepted_again(keys, tmp_path):
-    first = cards.prepare("pi3", VIEW, keys, tmp_path)
-    del keys.store["pi3"]
-    again = cards.prepare("pi3", VIEW, keys, tmp_path)
+    again = desk.prepare("pi2")[0]
     assert again.card != first.card
-    assert keys.known("pi3") == [("accepted", "public 2\n")]
-    assert (again.seed / "minion.pem").read_text() == "private 2\n"
+    assert not first.seed.exists()
 
 
-def elsewhere(tmp_path):
+def test_a_key_that_was_removed_is_never_accepted_again(desk, keys):
+    first = desk.prepare("pi2")[0]
+    del keys.store["pi2"]
+    again = desk.prepare("pi2")[0]
+    assert again.card != first.card
+    assert keys.known("pi2") == [("accepted", "public 2\n")]
+    assert desk.ledger.cards.get(first.card).state is CardState.RETIRED
+
+
+@pytest.mark.parametrize("state", [CardState.REVOKED, CardState.RETIRED])
+def test_a_seed_of_a_card_that_is_out_is_not_used_again(desk, state):
+    first = desk.prepare("pi2")[0]
+    desk.ledger.cards.mark(first.card, state, 1.0, "stolen")
+    assert desk.prepare("pi2")[0].card != first.card
+
+
+def test_a_ledger_that_cannot_be_written_leaves_no_card(desk, keys, monkeypatch):
+    def full(_rows):
+        raise StorageError("database or disk is full")
+
+    monkeypatch.setattr(desk.ledger.cards, "add", full)
+    with pytest.raises(StorageError):
+        desk.prepare("pi2")
+    assert keys.store == {}
+    assert list((desk.folder / "pi2").iterdir()) == []
+
+
+def whole_seed(tmp_path):
     """A whole seed whose key somebody else has."""
-    seed = cards.prepare("pi3", VIEW, Keys(), tmp_path / "elsewhere").seed
-    return seed.parent, seed
+    return office(tmp_path / "elsewhere" / "seeds").prepare("pi2")[0].seed
 
 
 def linked_home(tmp_path, folder):
-    home, _ = elsewhere(tmp_path)
-    (folder / "pi3").symlink_to(home)
+    (folder / "pi2").symlink_to(whole_seed(tmp_path).parent.parent)
 
 
 def linked_seed(tmp_path, folder):
-    _, seed = elsewhere(tmp_path)
-    (folder / "pi3").mkdir(mode=0o700)
-    (folder / "pi3/picloud-seed").symlink_to(seed)
+    (folder / "pi2/card").mkdir(mode=0o700, parents=True)
+    (folder / "pi2").chmod(0o700)
+    (folder / "pi2/card/picloud-seed").symlink_to(whole_seed(tmp_path))
 
 
 def open_home(tmp_path, folder):
-    home, _ = elsewhere(tmp_path)
-    home.rename(folder / "pi3").chmod(0o750)
+    whole_seed(tmp_path).parent.parent.rename(folder / "pi2").chmod(0o750)
 
 
 def open_seed(tmp_path, folder):
-    home, seed = elsewhere(tmp_path)
+    seed = whole_seed(tmp_path)
     seed.chmod(0o701)
-    home.rename(folder / "pi3")
+    seed.parent.parent.rename(folder / "pi2")
 
 
-def a_file(tmp_path, folder):
-    (folder / "pi3").write_text("")
+def a_file(_tmp_path, folder):
+    (folder / "pi2").write_text("")
 
 
 @pytest.mark.parametrize(
     ("laid", "wrong"),
     [
-        (linked_home, "pi3 is a link"),
+        (linked_home, "pi2 is a link"),
         (linked_seed, "picloud-seed is a link"),
-        (open_home, "pi3 is open to other users"),
+        (open_home, "pi2 is open to other users"),
         (open_seed, "picloud-seed is open to other users"),
-        (a_file, "pi3 is a link or no folder"),
+        (a_file, "pi2 is a link or no folder"),
     ],
 )
-def test_a_folder_laid_out_by_somebody_else_is_refused(keys, tmp_path, laid, wrong):
-    folder = tmp_path / "cards"
-    folder.mkdir()
-    laid(tmp_path, folder)
+def test_a_folder_laid_out_by_somebody_else_is_refused(desk, keys, tmp_path, laid, wrong):
+    desk.folder.mkdir()
+    laid(tmp_path, desk.folder)
     with pytest.raises(cards.CardError, match=f"{wrong}.* not trusted; remove it"):
-        cards.prepare("pi3", VIEW, keys, folder)
+        desk.prepare("pi2")
     assert (keys.made, keys.store) == (0, {})
 
 
-def test_a_folder_of_another_user_is_refused(keys, tmp_path, monkeypatch):
-    cards.prepare("pi3", VIEW, keys, tmp_path)
+def test_a_folder_of_another_user_is_refused(desk, monkeypatch):
+    desk.prepare("pi2")
     uid = cards.os.geteuid()
     monkeypatch.setattr(cards.os, "geteuid", lambda: uid + 1)
-    with pytest.raises(cards.CardError, match="pi3 belongs to another user"):
-        cards.prepare("pi3", VIEW, keys, tmp_path)
+    with pytest.raises(cards.CardError, match="pi2 belongs to another user"):
+        desk.prepare("pi2")
 
 
-def test_a_stranger_gets_nothing(keys, tmp_path):
+def test_a_stranger_gets_nothing(desk, keys):
     with pytest.raises(cards.CardError, match="stranger is not in the description"):
-        cards.prepare("stranger", {}, keys, tmp_path)
+        desk.prepare("stranger")
     assert (keys.made, keys.store) == (0, {})
 
 
-def test_a_master_known_by_dns_needs_no_address(keys, tmp_path):
-    view = {"site": {"master": "head.pi.example"}, "network": {"hosts": {}}}
-    card = cards.prepare("pi3", view, keys, tmp_path)
-    assert "master_address" not in json.loads((card.seed / "card.json").read_text())
+def test_a_master_may_be_a_node(tmp_path):
+    cloud = tiny(**{"master: head.pi.example": "master: pi0.pi.example"})
+    card = office(tmp_path / "seeds", cloud=cloud).prepare("pi2")[0]
+    assert json.loads((card.seed / "card.json").read_text())["master_address"] == "10.80.1.1"

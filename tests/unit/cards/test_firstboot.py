@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from picloud import cards
 
-from tests.unit.cards.test_cards import VIEW, Keys
+from tests.unit.cards.office import office
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def seed(root, tmp_path_factory):
-    made = cards.prepare("pi3", VIEW, Keys(), tmp_path_factory.mktemp("seeds")).seed
+    made = office(tmp_path_factory.mktemp("seeds") / "seeds").prepare("pi2")[0].seed
     return made.rename(root / "boot/firmware/picloud-seed")
 
 
@@ -46,15 +46,15 @@ def text(root, name):
 
 
 def test_the_identity_is_installed_and_the_seed_is_gone(firstboot, root, seed):
-    assert firstboot.run(root).endswith("is pi3, its master is head.pi.example")
+    assert firstboot.run(root).endswith("is pi2, its master is head.pi.example")
     key = root / "etc/salt/pki/minion/minion.pem"
     assert key.read_text() == "private 1\n"
     assert stat.S_IMODE(key.stat().st_mode) == 0o400
     assert text(root, "etc/salt/pki/minion/minion.pub") == "public 1\n"
     assert text(root, "etc/salt/pki/minion/minion_master.pub") == "master\n"
-    assert "id: pi3\nmaster: head.pi.example\n" in text(root, "etc/salt/minion.d/00-card.conf")
+    assert "id: pi2\nmaster: head.pi.example\n" in text(root, "etc/salt/minion.d/00-card.conf")
     assert text(root, "etc/hosts") == "127.0.0.1 localhost\n10.80.0.2 head.pi.example\n"
-    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi3"
+    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi2"
     assert not seed.exists()
     assert [path.name for path in (root / "boot/firmware").iterdir()] == ["picloud-card.json"]
 
@@ -117,13 +117,13 @@ def test_an_id_that_is_none_is_refused(firstboot, root, seed, node):
 
 def test_a_damaged_seed_of_another_card_is_kept_and_named(firstboot, root, seed, tmp_path_factory):
     firstboot.run(root)
-    other = cards.prepare("pi4", VIEW, Keys(), tmp_path_factory.mktemp("seeds")).seed
+    other = office(tmp_path_factory.mktemp("seeds") / "seeds").prepare("pi1")[0].seed
     other.rename(seed)
     (seed / "minion.pub").unlink()
     with pytest.raises(firstboot.SeedError, match="incomplete or damaged"):
         firstboot.run(root)
     assert (seed / "minion.pem").exists()
-    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi3"
+    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi2"
 
 
 @pytest.mark.usefixtures("seed")
@@ -185,5 +185,15 @@ def test_cut_off_anywhere_it_ends_well_at_the_next_boot(firstboot, root, seed, c
         firstboot.run(root)
     firstboot.run(root)
     assert text(root, "etc/salt/pki/minion/minion.pem") == "private 1\n"
-    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi3"
+    assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi2"
     assert not seed.exists()
+
+
+def test_a_spare_goes_by_the_id_of_its_card(firstboot, root, tmp_path_factory):
+    (card,) = office(tmp_path_factory.mktemp("seeds") / "seeds").prepare(None)
+    card.seed.rename(root / "boot/firmware/picloud-seed")
+    assert firstboot.run(root) == f"card {card.card} is a spare, its master is head.pi.example"
+    assert f"id: {card.card}\n" in text(root, "etc/salt/minion.d/00-card.conf")
+    assert text(root, "etc/salt/minion_id") == card.card
+    label = {"card": card.card, "node": None}
+    assert json.loads(text(root, "etc/picloud/card.json")) == label

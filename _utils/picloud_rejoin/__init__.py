@@ -1,0 +1,3 @@
+"""
+The hands of rejoin on the master: its key store, its bus, its jobs. What decides is in ``picloud``.
+"""

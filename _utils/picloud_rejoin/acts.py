@@ -1,0 +1,194 @@
+"""
+What the engine does about a decision: keys in and out, boards learned, nodes told.
+
+Each act is recorded first and can be repeated: after a crash the ledger says what is still to be
+done.
+"""
+
+import logging
+
+from picloud.identity import Action, CardState, Decision, Kind
+from picloud.ledger import DecisionRow
+from picloud.ledger.admissions import Pending
+from picloud.ledger.rejoins import Rejoin
+from picloud.rejoin import steps
+from picloud.rejoin.steps import Step
+
+log = logging.getLogger(__name__)
+
+#: Steps that are told to whoever listens, and under which name.
+HOOKS = {
+    Step.CONVERGED: "converged",
+    Step.QUARANTINED: "quarantined",
+    Step.HELD: "held",
+    Step.LOBBY: "lobby",
+}
+
+
+class Acts:
+    """
+    The acts of an engine.
+
+    engine
+        The engine, for its ledger, keys, bus and jobs.
+    """
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._ledger, self._keys = engine.ledger, engine.keys
+
+    def apply_admissions(self):
+        """Put keys that were admitted among the accepted ones, and strike them off the list."""
+        for pending in self._ledger.admissions.waiting():
+            self._keys.accept(pending.node, pending.public)
+            self._ledger.admissions.applied(pending)
+
+    def let_in(self, name, public, admission, began, now):
+        """
+        Let a key in: recorded, accepted, told.
+
+        name, public, admission
+            The id it was offered under, the key, and the decision about it.
+        began, now
+            When it was first looked at, and now.
+        """
+        policy, node = self._engine.policy, admission.node or name
+        if admission.node is not None:
+            new = Pending(node, admission.card, public, admission.replaces, now)
+            self._ledger.admissions.record(new)
+        else:
+            self._keys.accept(name, public)  # a spare goes by its own id until it is bound
+        row = steps.begin(node, self._ledger.rejoins.get(node), began)
+        row = steps.admitted(row, str(admission.kind), admission.reason, policy, now)
+        self._ledger.rejoins.put([row])
+        self._decided(
+            DecisionRow(node, now, str(admission.kind), "admit", admission.reason, admission.card)
+        )
+        self.apply_admissions()
+        self._engine.bus.tell("admitted", node, kind=str(admission.kind), reason=admission.reason)
+
+    def carry_out(self, row, evidence, decision, now):
+        """
+        Do what was decided about a node that started.
+
+        row, evidence, decision, now
+            Its row, what it said, what was decided, and the time.
+        """
+        card = self._ledger.cards.by_fingerprint(evidence.fingerprint)
+        board, name = evidence.board, evidence.id
+        if board.serial:
+            self._ledger.boards.saw(board.serial, board.mac, board.model, now)
+        if decision.learn:
+            self._ledger.boards.learn(decision.learn)
+        if card is not None and board.serial:
+            self._ledger.cards.runs_on(card.card, board.serial)
+        if decision.action is Action.STOP:
+            self._stop(card, name, decision.reason, now)
+        if card is not None and card.spare and card.node == name:
+            self._keys.remove(card.card, card.public)  # the name it had in the lobby
+        known = card.card if card is not None else ""
+        new = steps.decided(row, decision, known, board.serial or "", now)
+        self._ledger.rejoins.put([new])
+        self._record(name, decision, known, board.serial, now)
+        if decision.action is Action.BIND:
+            self._bind(card, decision, now)
+        if decision.kind is Kind.EXCHANGED:
+            self._look_again(decision, name, now)
+        self.told(new, now)
+
+    def told(self, row, now):
+        """
+        Tell the end of a way back to whoever listens, and record it.
+
+        row, now
+            The node's row, and the time.
+        """
+        if row.step not in HOOKS:
+            if row.tries:
+                log.warning("Rejoin of %s: %s", row.node, row.reason)
+            return
+        what = HOOKS[row.step]
+        level = logging.INFO if row.step == Step.CONVERGED else logging.WARNING
+        log.log(level, "Rejoin of %s: %s: %s", row.node, what, row.reason)
+        if row.step in (Step.CONVERGED, Step.QUARANTINED):
+            reason = row.reason if row.step == Step.QUARANTINED else _took(row)
+            self._decided(DecisionRow(row.node, now, row.kind, what, reason, row.card or None))
+        self._engine.bus.tell(what, row.node, kind=row.kind, reason=row.reason)
+
+    def adopt(self, hint, now):
+        """
+        Do what an admin asked for with ``rejoin.adopt``, ``retry`` or ``release``.
+
+        hint, now
+            What was asked (``data`` of the hint), and the time.
+        """
+        row = self._ledger.rejoins.get(hint.node)
+        if hint.kind == "retry" and row is not None:
+            self._ledger.rejoins.put([steps.released(row, now)])
+            return
+        if hint.kind != "adopt":
+            return
+        node = hint.data.get("node")
+        card = self._ledger.cards.get(hint.node)
+        if card is not None and card.state is CardState.ISSUED and self._engine.cloud.node(node):
+            reason = f"{card.card} was made {node} by hand"
+            learn = ((row.serial, node),) if row is not None and row.serial else ()
+            decision = Decision(Kind.SPARE, Action.BIND, node, reason, learn)
+            self._ledger.boards.learn(learn)
+            if row is not None:
+                serial = row.serial
+                self._ledger.rejoins.put([steps.decided(row, decision, card.card, serial, now)])
+            self._record(node, decision, card.card, None, now)
+            self._bind(card, decision, now)
+        elif row is not None and row.step == Step.HELD:
+            self._ledger.boards.learn([(row.serial, row.node)])
+            reason = f"{row.node} may keep board {row.serial}, as an admin said"
+            decision = Decision(Kind(row.kind), Action.CONVERGE, row.node, reason)
+            new = steps.decided(row, decision, row.card, row.serial, now)
+            self._ledger.rejoins.put([new])
+            self._record(row.node, decision, row.card, row.serial, now)
+
+    def _bind(self, card, decision, now):
+        """Make a spare card the card of a node."""
+        node, policy = decision.node, self._engine.policy
+        present = self._ledger.cards.in_use(node)
+        replaces = present.card if present is not None else None
+        self._ledger.admissions.record(Pending(node, card.card, card.public, replaces, now))
+        row = steps.begin(node, self._ledger.rejoins.get(node), now)
+        row = steps.admitted(row, str(decision.kind), decision.reason, policy, now)
+        self._ledger.rejoins.put([row])
+        self.apply_admissions()
+        self._engine.jobs.send([card.card], "pirejoin.become", node)
+        self._engine.bus.tell("admitted", node, kind=str(decision.kind), reason=decision.reason)
+
+    def _stop(self, card, name, reason, now):
+        """Take a card's key away for good."""
+        public = self._keys.accepted(name)
+        if card is not None:
+            self._ledger.cards.mark(card.card, CardState.REVOKED, now, reason)
+            public = card.public
+        if public is not None and self._keys.remove(name, public):
+            self._keys.rotate()
+
+    def _look_again(self, decision, name, now):
+        """The other one of two exchanged boards may have been held."""
+        others = {node for _, node in decision.learn if node != name}
+        for row in filter(None, map(self._ledger.rejoins.get, others)):
+            if row.step == Step.HELD:
+                self._ledger.rejoins.put([steps.released(row, now)])
+
+    def _record(self, name, decision, card, serial, now):
+        reason = "; ".join((decision.reason, *decision.notes))
+        action = str(decision.action)
+        kind = str(decision.kind)
+        self._decided(DecisionRow(name, now, kind, action, reason, card or None, serial))
+
+    def _decided(self, row):
+        self._ledger.decisions.add(row)
+        log.info("Rejoin of %s: %s, %s: %s", row.node, row.kind, row.action, row.reason)
+
+
+def _took(row: Rejoin) -> str:
+    """How long each step took, in words."""
+    steps_of = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in row.seconds.items())
+    return f"{row.node} is verified" + (f" ({steps_of})" if steps_of else "")

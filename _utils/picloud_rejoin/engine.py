@@ -1,0 +1,309 @@
+"""
+The engine of rejoin: hears, records, decides, and moves each node one step.
+
+All that must not be lost is in the ledger before anything is done about it; what is only in memory
+(questions under way) is asked again after a restart. Decisions are in ``picloud.identity``, steps
+in ``picloud.rejoin.steps``; here they meet the master's keys, bus and jobs.
+"""
+
+import logging
+import random
+import secrets
+import time
+
+from picloud.identity import Board, Evidence, Offer, Verdict, admit, decide, fingerprint
+from picloud.ledger import DecisionRow, StorageError
+from picloud.ledger.strangers import Stranger
+from picloud.rejoin import steps
+from picloud.rejoin.schedule import Waiting, pick
+from picloud.rejoin.steps import Step
+from picloud.rejoin.verify import problems
+
+from picloud_rejoin import bus as buses
+from picloud_rejoin import proof
+from picloud_rejoin.acts import Acts
+from picloud_rejoin.history import AskFirst, LedgerHistory, Probes
+from picloud_rejoin.sweep import sweep
+
+log = logging.getLogger(__name__)
+
+#: Hints looked at in one round.
+ROUND = 1000
+#: Seconds until a batch that nobody claimed is asked for again.
+UNCLAIMED_S = 30.0
+#: Hints kept in memory while the ledger cannot be written; those of more nodes come again.
+KEPT = 20000
+
+
+class Engine:
+    """
+    The engine of one master.
+
+    opts
+        The master's options.
+    ledger, store, keys, bus, jobs
+        Where things are recorded; the compiled description; key store, bus and jobs of the master.
+    """
+
+    def __init__(self, opts, *, ledger, store, keys, bus, jobs):
+        self.opts, self.ledger, self.store = opts, ledger, store
+        self.keys, self.bus, self.jobs = keys, bus, jobs
+        self.cloud = None
+        self.probes = Probes()
+        self.history = LedgerHistory(ledger, self.probes)
+        self.acts = Acts(self)
+        self._heard = {}
+        self._answers = {}
+        self._swept = self._storage_said = 0.0
+
+    @property
+    def policy(self):
+        """The description's ``rejoin``."""
+        return self.cloud.common.rejoin
+
+    def run(self):
+        """Work for ever."""
+        self._retried(self.resume)
+        while True:
+            self.round(self.bus.drain(wait=0.25))
+
+    def round(self, events):
+        """
+        Take in some events and do what is to be done now.
+
+        events
+            What :meth:`Bus.drain` returned.
+        """
+        for tag, data in events:
+            if (hint := buses.hint(tag, data)) is not None:
+                key = (hint.kind, hint.node, hint.fingerprint)
+                if key in self._heard or len(self._heard) < KEPT:
+                    self._heard[key] = hint
+            elif (found := buses.answer(tag, data)) is not None:
+                self._answered(*found)
+        self._retried(self._work)
+
+    def resume(self):
+        """Take up what was under way when the engine ended."""
+        self._compiled()
+        busy = [row.node for row in self.ledger.rejoins.at([Step.CONVERGING])]
+        for row in self.ledger.rejoins.at([Step.CONVERGING]):
+            self.jobs.send([row.node], "pirejoin.verify", row.nonce)
+        if busy:
+            log.info("Rejoin goes on with %d nodes", len(busy))
+
+    def _retried(self, work):
+        """Work as far as the ledger can be written; what could not be recorded is not done."""
+        try:
+            work()
+        except StorageError as err:
+            now = time.time()
+            if now - self._storage_said > 60:
+                self._storage_said = now
+                log.error("Rejoin lets nobody in and goes on by itself when it can: %s", err)
+            time.sleep(1)
+
+    def _compiled(self):
+        cloud, _faults = self.store.cloud()
+        self.cloud = cloud if cloud is not None else self.cloud
+        return self.cloud is not None
+
+    def _work(self):
+        if self._heard:
+            self.ledger.journal.put(list(self._heard.values()))
+            self._heard.clear()
+        if not self._compiled():
+            return
+        now = time.time()
+        self.acts.apply_admissions()
+        while hints := self.ledger.journal.waiting(ROUND):
+            again = self._look(hints, now)
+            self.ledger.journal.done([hint for hint in hints if hint not in again])
+            if again or len(hints) < ROUND:
+                break
+        self._settle(now)
+        self._overdue(now)
+        self._dispatch(now)
+        if now - self._swept > self.policy.sweep_s:
+            self._swept = now
+            sweep(self, now)
+
+    def _look(self, hints, now):
+        """Look at what hints point to; return those to be looked at again."""
+        again, starts = [], []
+        for hint in hints:
+            if hint.kind == "offer":
+                if not self._offered(hint, now):
+                    again.append(hint)
+            elif hint.kind == "start":
+                starts.append(hint.node)
+            else:
+                self.acts.adopt(hint, now)
+        self._started(starts, now)
+        return again
+
+    def _offered(self, hint, now):
+        """Decide about an offered key; False when it has to be looked at again."""
+        name = str(hint.data.get("id", hint.node))
+        public = next(
+            (one for one in self.keys.offered(name) if fingerprint(one) == hint.fingerprint), None
+        )
+        if public is None:
+            return True  # forged, or settled meanwhile: the master knows of no such offer
+        alive = self.probes.alive(name, now)
+        admission = admit(Offer(name, hint.fingerprint, alive), self.ledger.cards, self.cloud)
+        if admission.verdict is Verdict.ASK:
+            if not self.probes.waiting(name, now):
+                self._probe(name, now)
+            return False
+        if admission.verdict is Verdict.ADMIT:
+            began = self.probes.asked.pop(name).since if name in self.probes.asked else now
+            self.acts.let_in(name, public, admission, began, now)
+        else:
+            self._refuse(name, hint, admission, now)
+        return True
+
+    def _refuse(self, name, hint, admission, now):
+        seen = Stranger(hint.node, hint.fingerprint, admission.reason, hint.times, now, now)
+        if self.ledger.strangers.saw(seen):
+            log.warning("Rejoin refuses %a: %s", name[:64], admission.reason)
+            if self.cloud.node(name) is not None:
+                row = DecisionRow(
+                    name, now, str(admission.kind), "refuse", admission.reason, admission.card
+                )
+                self.ledger.decisions.add(row)
+            self.bus.tell("refused", hint.node, kind=str(admission.kind), reason=admission.reason)
+
+    def _started(self, names, now):
+        """Ask nodes that started who they are."""
+        nonce, rows = secrets.token_hex(16), []
+        for name in names:
+            row = self.ledger.rejoins.get(name)
+            if row is not None and row.kind == steps.BY_HAND:
+                continue
+            if self.cloud.node(name) is None:
+                card = self.ledger.cards.get(name)
+                if card is None or not card.spare:
+                    continue
+                if card.node is not None:
+                    self.jobs.send([name], "pirejoin.become", card.node)
+                    continue
+            if self.keys.accepted(name) is None:
+                continue
+            if row is not None and row.step == Step.CONVERGING:
+                # Its minion or its power went away in the middle: how far did it get?
+                self.jobs.send([name], "pirejoin.verify", row.nonce)
+                continue
+            if row is None or row.step not in (Step.ADMITTED, Step.BOUND, Step.ASKED):
+                row = steps.begin(name, row, now)
+            rows.append(steps.asked(row, nonce, self.policy, now))
+        if rows:
+            self.ledger.rejoins.put(rows)
+            self.jobs.send([row.node for row in rows], "pirejoin.evidence", nonce)
+
+    def _probe(self, node, now):
+        """Ask whether a node still answers."""
+        nonce = secrets.token_hex(16)
+        self.probes.ask(node, nonce, now, self.policy.limits_s.alive)
+        if self.keys.accepted(node) is not None:
+            self.jobs.send([node], "pirejoin.evidence", nonce)
+
+    def _answered(self, node, function, answer):
+        """Take in an answer; it counts only when the node's key signed it."""
+        if function == buses.SYNC or isinstance(answer, str):
+            self._without_modules(node, function)
+            return
+        public = self.keys.accepted(node) if proof.nonce(answer) else None
+        if public is None:
+            return
+        try:
+            report = proof.check(answer, public, node)
+        except proof.ProofError as err:
+            log.warning("Rejoin does not count a report: %s", err)
+            return
+        if function == "pirejoin.verify":
+            self._retried(lambda: self._verified(node, report))
+            return
+        board = report.get("board") if isinstance(report.get("board"), dict) else {}
+        board = Board(**{name: board.get(name) for name in Board.__slots__})
+        if not self.probes.answered(node, report["nonce"], board.serial):
+            found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
+            if board not in found[2] and len(found[2]) < 8:
+                found[2].append(board)
+
+    def _without_modules(self, node, function):
+        """A node on its first day has no modules of ours: bring them, then ask again."""
+
+        def act():
+            row = self.ledger.rejoins.get(node)
+            if row is None or row.step != Step.ASKED:
+                return
+            if function == buses.SYNC:
+                self.jobs.send([node], "pirejoin.evidence", row.nonce)
+            elif function == "pirejoin.evidence":
+                self.jobs.send([node], buses.SYNC)
+
+        self._retried(act)
+
+    def _settle(self, now):
+        """Decide about nodes whose answers are in."""
+        for (node, nonce), (at, public, boards) in list(self._answers.items()):
+            if now - at < self.policy.gather_s:
+                continue
+            row = self.ledger.rejoins.get(node)
+            if row is None or row.step != Step.ASKED or row.nonce != nonce:
+                del self._answers[node, nonce]
+                continue
+            evidence = Evidence(
+                node,
+                fingerprint(public),
+                boards[0],
+                tuple(boards[1:]),
+                self.ledger.boards.port(boards[0].mac),
+            )
+            try:
+                decision = decide(evidence, self.cloud, self.history)
+            except AskFirst as ask:
+                if not self.probes.waiting(ask.args[0], now):
+                    self._probe(ask.args[0], now)
+                continue
+            self.acts.carry_out(row, evidence, decision, now)
+            del self._answers[node, nonce]
+
+    def _verified(self, node, report):
+        """Take in the verification of a node that is being converged."""
+        row, now = self.ledger.rejoins.get(node), time.time()
+        if row is None or row.step != Step.CONVERGING or row.nonce != report["nonce"]:
+            return
+        described = self.cloud.node(node)
+        if described is None:
+            return
+        found = problems(report, described, self.policy, now)
+        row = steps.verified(row, found, self.policy, now, random.random())
+        self.ledger.rejoins.put([row])
+        self.acts.told(row, now)
+
+    def _overdue(self, now):
+        for row in self.ledger.rejoins.late(now):
+            late = steps.overdue(row, self.policy, now, random.random())
+            self.ledger.rejoins.put([late])
+            self.acts.told(late, now)
+
+    def _dispatch(self, now):
+        """Send nodes that wait on their way, as many as may go."""
+        for token in self.ledger.batches.unclaimed(now - UNCLAIMED_S):
+            self.bus.go(token)
+        rows = {row.node: row for row in self.ledger.rejoins.at([Step.WAITING])}
+        if not rows:
+            return
+        waiting = [Waiting(row.node, row.since, row.not_before) for row in rows.values()]
+        running = [row.node for row in self.ledger.rejoins.at([Step.CONVERGING])]
+        go, _why = pick(waiting, running, self.cloud, now)
+        if not go:
+            return
+        token, nonce = secrets.token_urlsafe(24), secrets.token_hex(16)
+        self.ledger.batches.add(token, nonce, go, now)
+        self.ledger.rejoins.put(
+            [steps.dispatched(rows[name], nonce, self.policy, now) for name in go]
+        )
+        self.bus.go(token)
