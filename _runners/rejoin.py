@@ -4,16 +4,24 @@ Nodes on their way back: who is where, why, and what an admin may do about it.
 What is asked for here is written into the ledger; the engine ``rejoin`` does it.
 """
 
+import re
 import time
 
 import picloud_salt
 import picloud_watch
+from picloud.formats import MAC
+from picloud.identity import CardState, Kind
 from picloud.ledger import Hint
-from picloud.rejoin import pages, steps
+from picloud.rejoin import lobby as lobbies
+from picloud.rejoin import pages
 from picloud.rejoin.steps import Step
 from picloud_pages import page
+from picloud_rejoin.keys import KeyStore
 
 __func_alias__ = {"status_": "status"}
+
+#: What an admin may confirm: a board that the node did not have before.
+CONFIRMED = (Kind.NEW_BOARD, Kind.CARD_AND_BOARD, Kind.MOVED)
 
 
 @page
@@ -22,7 +30,7 @@ def status_(node=None, all=False):
     List the nodes that are on their way back, or need a look.
 
     node
-        Only this one.
+        Only this one, wherever it is.
     all
         Those that are converged as well.
 
@@ -31,44 +39,45 @@ def status_(node=None, all=False):
     .. code-block:: bash
 
         salt-run rejoin.status
+        salt-run rejoin.status node=pi3
         salt-run rejoin.status all=true --out=json
     """
-    ledger = _ledger()
+    ledger, now = _ledger(), time.time()
     if node is not None:
-        return pages.status([_row(ledger, node)], time.time())
-    rows = ledger.rejoins.all() if all else ledger.rejoins.at(set(Step) - {Step.CONVERGED})
-    return pages.status(rows, time.time())
+        name = _known(ledger, node)
+        rows = [row for row in [ledger.rejoins.get(name)] if row is not None]
+    else:
+        rows = ledger.rejoins.all() if all else ledger.rejoins.at(set(Step) - {Step.CONVERGED})
+    data = pages.status(rows, now)
+    return data | {"notices": picloud_watch.unheard(ledger, now)}
 
 
 @page
 def history(node, most=50):
     """
-    Show what happened in a slot: each decision in words, its cards and its board.
+    Show what happened in a slot: each decision in words, its cards and its boards.
 
     node
-        The node's id.
+        The node's id, or that of a spare card in the lobby.
     most
-        How many decisions.
+        How many decisions, the last ones.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-run rejoin.history pi3
+        salt-run rejoin.history node=pi3
     """
-    ledger, name = _ledger(), str(node)
-    decisions, cards = ledger.decisions.of(name, int(most)), ledger.cards.list(name)
-    if not decisions and not cards:
-        cloud, _ = picloud_salt.store(__opts__).cloud()
-        if cloud is None or cloud.node(name) is None:
-            picloud_watch.refuse(name, cloud.nodes if cloud else (), "node")
-    return pages.history(name, decisions, cards, ledger.boards.of(name), time.time())
+    ledger = _ledger()
+    decisions, cards = ledger.decisions.of(str(node), _number(most)), ledger.cards.list(str(node))
+    name = str(node) if decisions or cards else _known(ledger, node)
+    return pages.history(name, decisions, cards, ledger.boards.of(name))
 
 
 @page
 def lobby():
     """
-    List the spare cards that wait, each with the command that would make it a node.
+    List the spare cards that wait: what is known of their boards, and how to make each a node.
 
     CLI Example:
 
@@ -76,7 +85,9 @@ def lobby():
 
         salt-run rejoin.lobby
     """
-    return pages.lobby(_ledger().rejoins.at([Step.LOBBY]), time.time())
+    ledger, now = _ledger(), time.time()
+    found = lobbies.guests(ledger.rejoins.at([Step.LOBBY]), ledger, _cloud())
+    return pages.lobby(found, now) | {"notices": picloud_watch.unheard(ledger, now)}
 
 
 @page
@@ -96,27 +107,26 @@ def refused():
 @page
 def retry(node):
     """
-    Let a node try again now: one that waits, is held, or was set aside.
+    Look at a node anew, now: one that waits for its next try, is held, or was set aside.
 
     node
-        The node's id.
+        The node's id, or that of a spare card in the lobby.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-run rejoin.retry pi3
+        salt-run rejoin.retry node=pi3
     """
     ledger = _ledger()
-    row, now = _row(ledger, node), time.time()
-    ledger.rejoins.put([steps.released(row, now)])
-    return _said(f"{row.node} is tried again; see: salt-run rejoin.status node={row.node}")
+    name = _with_key(_known(ledger, node))
+    return _asked(ledger, Hint("retry", name, time.time()), f"{name} is looked at anew")
 
 
 @page
 def release(node):
     """
-    Take a node from hold or quarantine, and its board back into service, and let it try again.
+    Take a node from hold or quarantine and let it try again; its board is in service again.
 
     node
         The node's id.
@@ -125,20 +135,25 @@ def release(node):
 
     .. code-block:: bash
 
-        salt-run rejoin.release pi3
+        salt-run rejoin.release node=pi3
     """
     ledger = _ledger()
-    row, now = _row(ledger, node), time.time()
-    if row.step not in (Step.HELD, Step.QUARANTINED):
-        raise picloud_watch.NoAnswerError(f"{row.node} is {row.step}; there is nothing to release.")
+    name = _known(ledger, node)
+    row = ledger.rejoins.get(name)
+    if row is None or row.step not in (Step.HELD, Step.QUARANTINED):
+        at = row.step if row is not None else "not on its way back"
+        raise picloud_watch.NoAnswerError(
+            f"{name} is {at}; only what is held or quarantined can be released. To look at it"
+            f" anew: salt-run rejoin.retry node={name}"
+        )
+    _with_key(name)
     if row.serial:
         ledger.boards.retire(row.serial, False, "")
-    ledger.rejoins.put([steps.released(row, now)])
-    return _said(f"{row.node} is released; see: salt-run rejoin.status node={row.node}")
+    return _asked(ledger, Hint("release", name, time.time()), f"{name} is released")
 
 
 @page
-def hold(node, reason="held by hand"):
+def hold(node, reason=""):
     """
     Leave a node alone until it is released: it keeps its key, and nothing is done about it.
 
@@ -151,24 +166,26 @@ def hold(node, reason="held by hand"):
 
     .. code-block:: bash
 
-        salt-run rejoin.hold pi3 reason='its fan is broken'
+        salt-run rejoin.hold node=pi3 reason='its fan is broken'
     """
     ledger = _ledger()
-    row, now = _row(ledger, node), time.time()
-    held = steps.move(row, Step.HELD, now, kind=steps.BY_HAND, reason=str(reason))
-    ledger.rejoins.put([held])
-    return _said(f"{row.node} is held; let it go with: salt-run rejoin.release {row.node}")
+    name = _known(ledger, node)
+    hint = Hint("hold", name, time.time(), data={"reason": str(reason)[:500]})
+    return _asked(
+        ledger, hint, f"{name} is held; to let it go: salt-run rejoin.release node={name}"
+    )
 
 
 @page
 def adopt(node, card=None):
     """
-    Say yes where the engine asks: make a spare card a node, or let a node keep another board.
+    Say yes where the master asks: make a card a node, or let a node keep another board.
 
     node
         The node's id.
     card
-        The spare card, as ``salt-run rejoin.lobby`` shows it.
+        A spare card, as ``salt-run rejoin.lobby`` shows it, or a card that was issued for the
+        node; left out, the board that a held node came with is confirmed.
 
     CLI Example:
 
@@ -177,31 +194,37 @@ def adopt(node, card=None):
         salt-run rejoin.adopt card=card-0123456789ab node=pi3
         salt-run rejoin.adopt node=pi3
     """
-    ledger, now, name = _ledger(), time.time(), str(node)
-    cloud, _ = picloud_salt.store(__opts__).cloud()
-    if cloud is None or cloud.node(name) is None:
-        picloud_watch.refuse(name, cloud.nodes if cloud else (), "node")
+    ledger, cloud, name = _ledger(), _cloud(), str(node)
+    if cloud.node(name) is None:
+        picloud_watch.refuse(name, cloud.nodes, "node")
     if card is None:
-        row = _row(ledger, name)
-        if row.step != Step.HELD:
-            raise picloud_watch.NoAnswerError(f"{name} is {row.step}; it asks for nothing.")
-        ledger.journal.put([Hint("adopt", name, now)])
-        return _said(f"{name} may keep board {row.serial}")
-    row = ledger.cards.get(str(card))
-    if row is None or not row.spare or row.node is not None:
-        waiting = [one.node for one in ledger.rejoins.at([Step.LOBBY])]
-        picloud_watch.refuse(str(card), waiting, "spare card in the lobby")
-    ledger.journal.put([Hint("adopt", row.card, now, data={"node": name})])
-    return _said(f"{row.card} becomes {name}; see: salt-run rejoin.status node={name}")
+        row = ledger.rejoins.get(name)
+        if row is None or row.step != Step.HELD or row.kind not in CONFIRMED:
+            at = f"is {row.step}: {row.reason}" if row is not None else "has not come back"
+            raise picloud_watch.NoAnswerError(f"No board waits to be confirmed; {name} {at}")
+        hint = Hint("adopt", name, time.time())
+        return _asked(ledger, hint, f"{name} keeps board {row.serial}")
+    found = ledger.cards.get(str(card))
+    if found is None:
+        waiting = [row.node for row in ledger.rejoins.at([Step.LOBBY])]
+        picloud_watch.refuse(str(card), waiting, "card in the lobby")
+    if found.state is not CardState.ISSUED or found.node not in (None, name):
+        whose = f" and the card of {found.node}" if found.node else ""
+        raise picloud_watch.NoAnswerError(
+            f"{found.card} is {found.state}{whose}; prepare another one:"
+            f" salt-run card.prepare node={name}"
+        )
+    hint = Hint("adopt", found.card, time.time(), data={"node": name})
+    return _asked(ledger, hint, f"{found.card} becomes {name}")
 
 
 @page
-def retire_board(serial, reason="retired by hand"):
+def retire_board(serial, reason="taken out by hand"):
     """
     Take a board out of service: no node is let run on it any more.
 
     serial
-        Its serial.
+        Its serial; ``rejoin.release`` of the node that is held because of it takes it back.
     reason
         Why, for the record.
 
@@ -209,10 +232,10 @@ def retire_board(serial, reason="retired by hand"):
 
     .. code-block:: bash
 
-        salt-run rejoin.retire_board 10000000a3c1d2e4 reason='network port is dead'
+        salt-run rejoin.retire_board serial=10000000a3c1d2e4 reason='network port is dead'
     """
     if not _ledger().boards.retire(str(serial), True, str(reason)):
-        raise picloud_watch.NoAnswerError(f"No board {serial} was ever seen.")
+        raise picloud_watch.NoAnswerError(f'No board "{serial}" was ever seen.')
     return _said(f"board {serial} is out of service")
 
 
@@ -232,14 +255,22 @@ def port(mac, rack, port):
 
         salt-run rejoin.port mac=b8:27:eb:c1:d2:e4 rack=rack1 port=3
     """
-    cloud, _ = picloud_salt.store(__opts__).cloud()
-    if cloud is None or str(rack) not in cloud.racks:
-        picloud_watch.refuse(str(rack), cloud.racks if cloud else (), "rack")
-    ledger = _ledger()
-    ledger.boards.plugged(str(mac), str(rack), int(port), time.time())
-    for row in ledger.rejoins.at([Step.LOBBY]):
-        ledger.journal.put([Hint("start", row.node, time.time())])
-    return _said(f"{mac} is at port {port} of {rack}")
+    cloud, mac = _cloud(), str(mac).lower().replace("-", ":")
+    if not re.match(MAC, mac):
+        raise picloud_watch.NoAnswerError(
+            f'"{mac}" is no MAC address; write six pairs of hex digits with colons'
+        )
+    found = cloud.racks.get(str(rack))
+    if found is None:
+        picloud_watch.refuse(str(rack), cloud.racks, "rack")
+    most = cloud.common.switches[cloud.common.designs[found.design].switch].ports
+    if not 1 <= (number := _number(port)) <= most:
+        raise picloud_watch.NoAnswerError(f"The switch of {rack} has ports 1 to {most}.")
+    ledger, now = _ledger(), time.time()
+    ledger.boards.plugged(mac, str(rack), number, now)
+    guests = lobbies.guests(ledger.rejoins.at([Step.LOBBY]), ledger, cloud)
+    ledger.journal.put([Hint("start", one.card, now) for one in guests if one.mac == mac])
+    return _said(f"{mac} is at port {number} of {rack}")
 
 
 def batch(token):
@@ -263,13 +294,48 @@ def _ledger():
     return picloud_salt.ledger(__opts__)
 
 
-def _row(ledger, node):
-    """The row of a node, or a message that names those there are."""
-    row = ledger.rejoins.get(str(node))
-    if row is None:
-        known = [one.node for one in ledger.rejoins.all()]
-        picloud_watch.refuse(str(node), known, "node that came back")
-    return row
+def _cloud():
+    """The description in force."""
+    cloud, faults = picloud_salt.store(__opts__).cloud()
+    if cloud is None:
+        raise picloud_watch.NoAnswerError("\n".join(map(str, faults)))
+    return cloud
+
+
+def _known(ledger, node):
+    """A name that is described or on record, or a message with the one probably meant."""
+    name, cloud = str(node), _cloud()
+    if cloud.node(name) is None and ledger.rejoins.get(name) is None:
+        picloud_watch.refuse(
+            name, [*cloud.nodes, *(row.node for row in ledger.rejoins.all())], "node"
+        )
+    return name
+
+
+def _with_key(name):
+    """The name, when there is a key by which it could be asked anything."""
+    if KeyStore(__opts__).accepted(name) is None:
+        raise picloud_watch.NoAnswerError(
+            f"{name} has no accepted key, so nobody can be asked; prepare a card for it:"
+            f" salt-run card.prepare node={name}"
+        )
+    return name
+
+
+def _number(text):
+    """A whole number that was asked for."""
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        raise picloud_watch.NoAnswerError(f'"{text}" is no number') from None
+
+
+def _asked(ledger, hint, text):
+    """Leave a request for the engine, and say what comes of it."""
+    ledger.journal.put([hint])
+    node = hint.data.get("node", hint.node)
+    message = f"{text}, as soon as the engine looks; see: salt-run rejoin.status node={node}"
+    return _said(message) | {"node": node}
 
 
 def _said(text):

@@ -3,11 +3,21 @@ One look at the cloud for the ``picloud`` runner: the description in force and w
 """
 
 import time
+from pathlib import Path
 
 import picloud_jobs
 import picloud_salt
 import salt.version
 from picloud import status, watch
+from picloud.ledger import StorageError
+from picloud.rejoin import lobby
+from picloud.rejoin.steps import Step
+
+#: A hint that nobody looked at for so many seconds: the engine looks several times a second.
+UNHEARD_S = 60
+#: A card that was refused and has not knocked for so many seconds has gone: a minion tries again
+#: every ten seconds (``acceptance_wait_time``), a Pi that is switched off at night the next day.
+GONE_S = 86400
 
 
 class NoAnswerError(Exception):
@@ -24,6 +34,24 @@ def refuse(name, known, what):
         What they name, in the singular.
     """
     raise NoAnswerError(watch.find(str(name), known, what))
+
+
+def unheard(ledger, now):
+    """
+    Return a line when the engine does not look at what it should, else nothing.
+
+    ledger
+        The ledger.
+    now
+        The time, in seconds since 1970.
+    """
+    first = next(iter(ledger.journal.waiting(1)), None)
+    if first is None or now - first.at < UNHEARD_S:
+        return []
+    return [
+        f"The engine has not looked at {first.node} for {status.span(now - first.at)}. Does"
+        " salt-master run, with the engine rejoin (master/master.d/picloud.conf)? See its log."
+    ]
 
 
 class Watch:
@@ -58,6 +86,11 @@ class Watch:
             )
         self.changed_at = self._changed_at()
         self.keys = picloud_jobs.keys(opts)
+        self.ways, self.guests, self.refused = {}, [], {}
+        try:
+            self._read_ledger()
+        except StorageError as err:
+            self.notices.append(f"Nothing is known of nodes on their way back: {err}")
 
     def _changed_at(self):
         """Return when the description in force was last edited, as far as can be told."""
@@ -66,6 +99,27 @@ class Watch:
         root = picloud_salt.description(self.opts)
         times = [path.stat().st_mtime for path in root.rglob("*.sls") if path.is_file()]
         return min(max(times, default=0.0), self.state["compiled_at"])
+
+    def _read_ledger(self):
+        """Read who is on the way back, who waits in the lobby, and who was refused lately."""
+        ledger = picloud_salt.ledger(self.opts)
+        if ledger.database.sqlite and not Path(ledger.database.url.database or "").exists():
+            return  # no card was issued yet, and to look makes nothing
+        rows = ledger.rejoins.at(set(Step) - {Step.CONVERGED})
+        waiting = [row for row in rows if row.step == Step.LOBBY]
+        self.guests = lobby.guests(waiting, ledger, self.cloud)
+        self.ways = {
+            one.node: status.Way(Step.LOBBY, one.reason, one.since, card=one.card)
+            for one in self.guests
+            if one.node
+        } | {
+            row.node: status.Way(row.step, row.reason, row.step_at, row.tries)
+            for row in rows
+            if row.step != Step.LOBBY
+        }
+        for one in ledger.strangers.list():
+            self.refused.setdefault(one.name, one)
+        self.notices += unheard(ledger, self.now)
 
     def node(self, name):
         """
@@ -119,14 +173,18 @@ class Watch:
         grains, heard = told.get(name, ({}, None))
         record = records.get(name, picloud_jobs.Record())
         awaited = record.awaited_at
+        refused = self.refused.get(name)
+        gone = refused is not None and self.now - refused.at > GONE_S
         evidence = status.Evidence(
             key=self.keys.of(name),
-            denied=name in self.keys.denied,
+            denied=name in self.keys.denied and not gone,
+            refused=refused.reason if refused is not None and not gone else "",
             connected=None if there is None else name in there,
             last=record.last,
             awaited=None if awaited is None else self.now - awaited,
             seen_at=max(filter(None, (heard, record.last and record.last.at)), default=None),
             changed_at=self.changed_at,
+            way=self.ways.get(name),
         )
         return watch.Seen(evidence, grains)
 
@@ -137,7 +195,8 @@ class Watch:
     def status(self):
         """Return the whole cloud on one page, as data."""
         rows = self.rows(self.cloud.nodes.values())
-        strangers = watch.strangers(self.cloud, set().union(*self.keys))
+        guests = {one.card for one in self.guests}
+        strangers = watch.strangers(self.cloud, set().union(*self.keys) - guests)
         return {
             "show": "status",
             "description": {
@@ -155,6 +214,8 @@ class Watch:
             },
             "keys": {name: len(ids) for name, ids in self.keys._asdict().items()},
             "strangers": strangers,
+            "lobby": sorted(guests),
+            "refused": sum(self.now - one.at <= GONE_S for one in self.refused.values()),
             "connected": sum(bool(row["connected"]) for row in rows.values()),
             "reboot_needed": [
                 name

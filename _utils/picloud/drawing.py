@@ -28,6 +28,9 @@ GLYPHS: Mapping[str, str] = {
     State.REJOINING: "◐",
     State.SILENT: "✗",
     State.UNKNOWN: "○",
+    State.LOBBY: "◇",
+    State.HELD: "◆",
+    State.QUARANTINED: "■",
 }
 
 #: Middle tones: they can be read on a light and on a dark background.
@@ -37,6 +40,9 @@ COLOURS: Mapping[str, str] = {
     State.REJOINING: "#2f7fd6",
     State.SILENT: "#dc3545",
     State.UNKNOWN: "#858585",
+    State.LOBBY: "#1a9c9c",
+    State.HELD: "#8f5bd6",
+    State.QUARANTINED: "#c2309e",
 }
 
 # Bright tones of the same, for LEDs on the dark circuit board.
@@ -46,7 +52,13 @@ _LEDS: Mapping[str, str] = {
     State.REJOINING: "#5cc8ff",
     State.SILENT: "#ff7b7b",
     State.UNKNOWN: "#b8c4bd",
+    State.LOBBY: "#5ff0e6",
+    State.HELD: "#c9a6ff",
+    State.QUARANTINED: "#ff7bdc",
 }
+
+# States that the legend leaves out while no node is in them.
+_RARE = (State.LOBBY, State.HELD, State.QUARANTINED)
 
 _BOARD = "#0d4a2f"  # the green of a Pi's circuit board
 _BRICKS = ("#d01012", "#f5c400", "#006cb7", "#00963f", "#f57d20")
@@ -74,7 +86,7 @@ def led(state: str, on_board: bool = False) -> Text:
 
 def legend(counts: Mapping[str, int]) -> Text:
     """
-    Return the line that names every LED and counts it.
+    Return the line that names every LED and counts it; the rare ones only when there are any.
 
     counts
         Nodes per state, as :func:`picloud.status.counts` makes it.
@@ -82,6 +94,8 @@ def legend(counts: Mapping[str, int]) -> Text:
     line = Text("  ")
     for state in State:
         number = counts.get(state, 0)
+        if not number and state in _RARE:
+            continue
         line.append_text(led(state))
         line.append(f" {state} ", style="" if number else "dim")
         line.append(f"{number}   ", style="bold" if number else "dim")

@@ -2,7 +2,7 @@
 Which state a node is in, and why: one pure decision, with its reason in words.
 
 Nothing here reads anything: whoever calls gathers the evidence (keys, presence, job cache) and
-gets data back. The five states are the five colours of an LED in a rack picture.
+gets data back. The states are the colours of an LED in a rack picture.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ class State(StrEnum):
     """It is known to the master and does not talk to it."""
     UNKNOWN = "unknown"
     """Nothing is on record to tell by."""
+    LOBBY = "lobby"
+    """A spare card waits in its slot and has not become it."""
+    HELD = "held"
+    """It came back in a way that an admin has to look at."""
+    QUARANTINED = "quarantined"
+    """It failed too often, or its card was put out; it is left alone until it is released."""
 
 
 class Key(StrEnum):
@@ -41,13 +47,30 @@ class Key(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """
+    Where a node is on its way back, as the ledger has it.
+
+    ``step`` is a :class:`picloud.rejoin.steps.Step`, ``at`` when it began, ``tries`` how often it
+    failed; ``card`` waits in the lobby, where the step is that.
+    """
+
+    step: str
+    reason: str
+    at: float
+    tries: int = 0
+    card: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything :func:`classify` may look at.
 
-    ``denied``: someone offers another key under this name and is refused. ``connected`` is None
-    when the master cannot tell. ``last`` is the newest highstate return on record, ``awaited``
-    the age in seconds of a newer highstate that has not come back. ``changed_at`` is when the
-    description in force was compiled, ``seen_at`` when the node was last heard of.
+    ``denied``: someone offers another key under this name and is refused, ``refused`` says why.
+    ``connected`` is None when the master cannot tell. ``last`` is the newest highstate return on
+    record, ``awaited`` the age in seconds of a newer highstate that has not come back.
+    ``changed_at`` is when the description in force was compiled, ``seen_at`` when the node was last
+    heard of, ``way`` where it is on its way back.
     """
 
     key: Key = Key.NONE
@@ -57,6 +80,8 @@ class Evidence:
     awaited: float | None = None
     seen_at: float | None = None
     changed_at: float | None = None
+    refused: str = ""
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,10 @@ class Verdict:
 #: highstate of a Pi 1 (packages, images over a 100 Mb/s uplink) stays below an hour.
 PATIENCE = 3600.0
 
+# Steps that stand in the ledger for states of their own; in all others but "converged" something
+# is under way.
+_STANDING = {"held": State.HELD, "quarantined": State.QUARANTINED, "lobby": State.LOBBY}
+
 
 def classify(node: str, evidence: Evidence, now: float) -> Verdict:
     """
@@ -86,21 +115,29 @@ def classify(node: str, evidence: Evidence, now: float) -> Verdict:
 
     The first line that fits decides:
 
-    1. the key is not accepted: *rejoining* while it is pending or refused, *silent* when an admin
+    1. the ledger says that it is *held* or *quarantined*, or at which step of *rejoining* it is;
+    2. no card talks for it, and a spare card waits in its slot: *lobby*;
+    3. the key is not accepted: *rejoining* while it is pending or refused, *silent* when an admin
        rejected it, *unknown* when there is none;
-    2. the key is accepted but the node is not connected: *rejoining* when another card knocks
+    4. the key is accepted but the node is not connected: *rejoining* when another card knocks
        under its name, else *silent*;
-    3. no highstate is on record: *rejoining* while its first one is under way, else *unknown*;
-    4. the last highstate was clean: *converged*; otherwise *drifted*.
+    5. no highstate is on record: *rejoining* while its first one is under way, else *unknown*;
+    6. the last highstate was clean: *converged*; otherwise *drifted*.
     """
     notes = _notes(evidence, now)
+    return _on_its_way(evidence, notes, now) or _as_heard(node, evidence, notes, now)
+
+
+def _as_heard(node: str, evidence: Evidence, notes: tuple[str, ...], now: float) -> Verdict:
+    """The verdict on a node of which the ledger says nothing."""
     if evidence.key is not Key.ACCEPTED:
         return _not_accepted(node, evidence, notes)
     if evidence.connected is False:
         if evidence.denied:
+            why = f": {evidence.refused}" if evidence.refused else f"; compare: salt-key -f {node}"
             return Verdict(
                 State.REJOINING,
-                f"another card knocks under this name and is refused; compare: salt-key -f {node}",
+                f"another card knocks under this name and is refused{why}",
                 notes,
             )
         seen = f"last heard of {ago(evidence.seen_at, now)}" if evidence.seen_at else "never heard"
@@ -118,8 +155,29 @@ def classify(node: str, evidence: Evidence, now: float) -> Verdict:
     return _by_highstate(evidence.last, notes, now)
 
 
+def _on_its_way(evidence: Evidence, notes: tuple[str, ...], now: float) -> Verdict | None:
+    """The verdict on a node that the ledger says something of; None when it came back."""
+    way = evidence.way
+    if way is None or way.step == "converged":
+        return None
+    state = _STANDING.get(way.step, State.REJOINING)
+    if state is State.LOBBY:
+        if evidence.key is Key.ACCEPTED and evidence.connected is not False:
+            return None
+        return Verdict(state, f"{way.card} waits here: {way.reason}", notes)
+    if state is State.REJOINING:
+        again = f", try {way.tries + 1}" if way.tries else ""
+        reason = f"{way.step} since {span(now - way.at)}{again}: {way.reason}"
+        return Verdict(state, reason, notes)
+    gone = evidence.key is Key.ACCEPTED and evidence.connected is False
+    return Verdict(state, way.reason, (*notes, "not connected to the master") if gone else notes)
+
+
 def _not_accepted(node: str, evidence: Evidence, notes: tuple[str, ...]) -> Verdict:
     """The verdict on a node whose key is not accepted."""
+    if evidence.refused and evidence.key in (Key.PENDING, Key.NONE):
+        reason = f"a card knocks under this name and is refused: {evidence.refused}"
+        return Verdict(State.REJOINING, reason, notes)
     if evidence.key is Key.PENDING:
         reason = f"its key waits to be accepted; compare, then: salt-key -a {node}"
         return Verdict(State.REJOINING, reason, notes)
@@ -153,7 +211,8 @@ def _notes(evidence: Evidence, now: float) -> tuple[str, ...]:
     """What is worth a look beside the state itself."""
     notes = []
     if evidence.denied and evidence.connected is not False and evidence.key is Key.ACCEPTED:
-        notes.append("another card under this name is being refused (a copy, or an impostor)")
+        why = evidence.refused or "a copy, or an impostor"
+        notes.append(f"another card under this name is being refused ({why})")
     if evidence.awaited is not None and evidence.key is Key.ACCEPTED:
         if evidence.awaited > PATIENCE:
             notes.append(f"did not answer the highstate sent {span(evidence.awaited)} ago")
@@ -223,7 +282,16 @@ def concerns(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     rows
         Nodes as plain data, as :func:`picloud.watch.row` makes them.
     """
-    order = [State.DRIFTED, State.SILENT, State.REJOINING, State.UNKNOWN, State.CONVERGED]
+    order = [
+        State.QUARANTINED,
+        State.HELD,
+        State.DRIFTED,
+        State.SILENT,
+        State.LOBBY,
+        State.REJOINING,
+        State.UNKNOWN,
+        State.CONVERGED,
+    ]
     listed = [row for row in rows if row["state"] != State.CONVERGED or remarks(row)]
     return sorted(listed, key=lambda row: order.index(row["state"]))
 

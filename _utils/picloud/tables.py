@@ -265,6 +265,8 @@ def _status(data: Data, width: int) -> RenderableType:
         ("old modules", _listed(data["old_modules"])),
         ("need a reboot", _listed(data["reboot_needed"])),
         ("not declared", _listed(data["strangers"])),
+        ("lobby", _see(_listed(data.get("lobby") or []), "rejoin.lobby")),
+        ("refused", _see(_names(data.get("refused") or 0), "rejoin.refused")),
     ):
         if value:
             facts.add_row(Text(name, style="dim"), Text(value))
@@ -287,25 +289,36 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + more
 
 
+def _see(what: str, command: str) -> str:
+    """A fact and where there is more of it; nothing where there is no fact."""
+    return f"{what}; see: salt-run {command}" if what else ""
+
+
+def _names(number: int) -> str:
+    """How many names were refused in the last day."""
+    return f"{number} name{'' if number == 1 else 's'} in the last day" if number else ""
+
+
 def _plain(data: Data, width: int) -> RenderableType:
     """One table; a line each in a pipe, the last column folded on a terminal."""
     heads, rows = tuple(data["heads"]), data["rows"]
+    below = [Text(data["summary"]), *_notices(data)]
     if not rows:
-        return Text(data["summary"])
+        return Group(*below)
     if width == ENDLESS:
         wide = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = [
             "  ".join(cell.ljust(wide) for cell, wide in zip(cells, wide, strict=True)).rstrip()
             for cells in (heads, *rows)
         ]
-        return Group(Text("\n".join(lines)), Text(), Text(data["summary"]))
+        return Group(Text("\n".join(lines)), Text(), *below)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads[:-1]:
         table.add_column(head, no_wrap=True)
     table.add_column(heads[-1])
     for cells in rows:
         table.add_row(*map(Text, cells))
-    return Group(table, Text(), Text(data["summary"]))
+    return Group(table, Text(), *below)
 
 
 def _notices(data: Data) -> list[Text]:

@@ -53,6 +53,7 @@ def row(node: Node, seen: Seen, modules: str | None, now: float) -> dict[str, An
         "state": str(verdict.state),
         "reason": verdict.reason,
         "notes": list(verdict.notes),
+        "step": evidence.way.step if evidence.way else None,
         "rack": node.rack,
         "slot": f"{node.rack}/{node.slot}",
         "tower": node.tower,

@@ -115,19 +115,32 @@ class Acts:
             self._decided(DecisionRow(row.node, now, row.kind, what, reason, row.card or None))
         self._engine.bus.tell(what, row.node, kind=row.kind, reason=row.reason)
 
-    def adopt(self, hint, now):
+    def asked_for(self, hint, now):
         """
-        Do what an admin asked for with ``rejoin.adopt``, ``retry`` or ``release``.
+        Do what an admin asked for with the runner ``rejoin``; tell whether the node is looked at
+        again because of it.
 
         hint, now
-            What was asked (``data`` of the hint), and the time.
+            ``hold``, ``retry``, ``release`` or ``adopt``, with its ``data``, and the time.
         """
+        if hint.kind == "adopt":
+            self._adopt(hint, now)
+            return False
         row = self._ledger.rejoins.get(hint.node)
-        if hint.kind == "retry" and row is not None:
-            self._ledger.rejoins.put([steps.released(row, now)])
-            return
-        if hint.kind != "adopt":
-            return
+        if hint.kind == "hold":
+            row = row or steps.begin(hint.node, None, now)
+            row = steps.held_by_hand(row, str(hint.data.get("reason", "")), now)
+            self._ledger.rejoins.put([row])
+            self._decided(DecisionRow(row.node, now, row.kind, "hold", row.reason))
+            self.told(row, now)
+            return False
+        if row is not None:
+            self._ledger.rejoins.put([steps.freed(row)])
+        return True
+
+    def _adopt(self, hint, now):
+        """Make a spare card a node, or let a node keep the board that it came with."""
+        row = self._ledger.rejoins.get(hint.node)
         node = hint.data.get("node")
         card = self._ledger.cards.get(hint.node)
         if card is not None and card.state is CardState.ISSUED and self._engine.cloud.node(node):

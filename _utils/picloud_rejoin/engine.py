@@ -135,10 +135,8 @@ class Engine:
             if hint.kind == "offer":
                 if not self._offered(hint, now):
                     again.append(hint)
-            elif hint.kind == "start":
+            elif hint.kind == "start" or self.acts.asked_for(hint, now):
                 starts.append(hint.node)
-            else:
-                self.acts.adopt(hint, now)
         self._started(starts, now)
         return again
 

@@ -121,8 +121,21 @@ def failed(row: Rejoin, why: str, policy: Policy, now: float, jitter: float) -> 
 
 
 def released(row: Rejoin, now: float) -> Rejoin:
-    """An admin, or what happened to another node, lets it try again."""
+    """What happened to another node lets it go on."""
     return move(row, Step.WAITING, now, tries=0, aside=False)
+
+
+def freed(row: Rejoin) -> Rejoin:
+    """An admin wants it looked at anew: what failed before does not count any more."""
+    kind = "" if row.kind == BY_HAND else row.kind
+    return replace(row, kind=kind, tries=0, aside=False, verified=False)
+
+
+def held_by_hand(row: Rejoin, reason: str, now: float) -> Rejoin:
+    """An admin wants it left alone until it is released."""
+    said = f"held by hand{': ' if reason else ''}{reason}"
+    command = f"let it go: salt-run rejoin.release node={row.node}"
+    return move(row, Step.HELD, now, kind=BY_HAND, reason=f"{said}; {command}")
 
 
 def overdue(row: Rejoin, policy: Policy, now: float, jitter: float) -> Rejoin:

@@ -90,10 +90,37 @@ def test_slot_one_is_at_the_bottom_and_each_node_beside_its_hub_port():
 
 
 def test_every_state_has_its_own_glyph_and_is_counted():
-    text = tables.render(page())
-    assert len(set(drawing.GLYPHS.values())) == len(status.State)
-    for state, number in status.counts(STATES).items():
-        assert f"{drawing.GLYPHS[state]} {state} {number}" in text
+    states = list(status.State)
+    one = rack()
+    one["towers"]["left"] = [node(number, state) for number, state in enumerate(states)]
+    one["counts"] = status.counts(states)
+    text = tables.render({**page(one), "counts": one["counts"]})
+    assert len(set(drawing.GLYPHS.values())) == len(states)
+    assert len(set(drawing.COLOURS.values())) == len(states)
+    for number, state in enumerate(states):
+        assert f"{drawing.GLYPHS[state]} {state} 1" in text
+        assert f"{drawing.GLYPHS[state]} pi{number} " in text
+
+
+def test_the_legend_names_rare_states_only_when_there_are_any():
+    counts = status.counts(["silent", "lobby"])
+    text = drawing.legend(counts).plain
+    assert [name for name in status.State if f" {name} " in text] == [
+        "converged",
+        "drifted",
+        "rejoining",
+        "silent",
+        "unknown",
+        "lobby",
+    ]
+
+
+def test_every_glyph_has_a_letter_of_its_own():
+    nodes = {f"pi{i}": node(i, state) for i, state in enumerate(status.State)}
+    data = {"show": "nodes", "nodes": nodes, "counts": status.counts([]), "now": 0.0}
+    lines = tables.render(data, unicode=False).splitlines()[1 : len(nodes) + 1]
+    assert len({line[0] for line in lines}) == len(nodes)
+    assert not {line[0] for line in lines} & {" ", "#"}
 
 
 def test_ports_show_who_is_connected():
