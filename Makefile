@@ -6,6 +6,9 @@ NODES   ?= 4
 LAB     ?= picloud
 DIR     ?= pillar/cloud
 NODE    ?=
+A       ?=
+B       ?=
+RACK    ?= rack1
 ARGS    ?= '*' test.ping
 ONLY    ?=
 
@@ -13,10 +16,11 @@ BIN     := .venv/bin
 STAMP   := .venv/.made
 RUNLAB   = $(ENV) $(BIN)/python -m lab --name $(LAB)
 ENV      = PYTHONPATH=.:_utils
-CHECKED  = _grains _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab tests tools
+CHECKED  = _engines _grains _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down shell logs salt run validate schema check test test-slow bench images wheels \
+.PHONY: help venv up down shell logs salt run swap swap-board exchange clone impostor powercut \
+        validate schema check test test-slow bench images wheels \
         lint fmt clean
 
 help: ## list the targets
@@ -55,6 +59,24 @@ salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
 
 run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
 	@$(RUNLAB) run -- $(call quote,$(ARGS))
+
+swap: venv ## put a new card into NODE=pi3, and see it come back by itself
+	@$(RUNLAB) swap "$(NODE)"
+
+swap-board: venv ## put the card of NODE=pi3 into another board
+	@$(RUNLAB) swap-board "$(NODE)"
+
+exchange: venv ## exchange the boards of A=pi2 and B=pi3
+	@$(RUNLAB) exchange "$(A)" "$(B)"
+
+clone: venv ## run a copy of the card of NODE=pi3 in another Pi
+	@$(RUNLAB) clone "$(NODE)"
+
+impostor: venv ## let a Pi call itself NODE=pi3 with a key of its own
+	@$(RUNLAB) impostor "$(NODE)"
+
+powercut: venv ## cut the power of all nodes of RACK=rack1, and give it back
+	@$(RUNLAB) powercut "$(RACK)"
 
 quote = '$(subst ','\'',$(1))'
 

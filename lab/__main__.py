@@ -1,4 +1,4 @@
-"""Commands of the lab: ``python -m lab up|down|shell|logs|salt|run|images|wheels|clean``."""
+"""Commands of the lab: ``python -m lab up|down|shell|logs|salt|run|swap|...``, see ``--help``."""
 
 import argparse
 import logging
@@ -9,7 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-from lab import archives, cluster, console, converge, description, host, images, shell, teardown
+from lab import (
+    archives,
+    cluster,
+    console,
+    converge,
+    description,
+    host,
+    images,
+    mishaps,
+    rejoin,
+    shell,
+    teardown,
+)
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -48,7 +60,9 @@ def up(settings: Settings, wanted: str) -> None:
     with console.step("cards") as now:
         made = cluster.create_nodes(settings, site, nodes, built["node"])
         now.result = f"{made} prepared" if made else "none to prepare"
+    since = time.time()
     _start(settings, names, built["node"])
+    _join(settings, names, since)
     _converge(settings, names)
     _report(settings, nodes, time.monotonic() - begin)
 
@@ -72,6 +86,35 @@ def _start(settings: Settings, names: list[str], image: str) -> None:
         )
         cluster.forget_seeds(settings, asleep)
         now.result = f"all {len(names)} answer test.ping"
+
+
+def _join(settings: Settings, names: list[str], since: float) -> None:
+    """Wait until the master's engine has converged the nodes that joined; nobody tells it to."""
+    applied = converge.fingerprint(settings.checkout)
+    known = rejoin.rows(settings)
+    joining = [name for name in names if known.get(name, {}).get("step_at", since) >= since]
+    with console.step("rejoin", bar=True) as now:
+        with console.progress() as bar:
+            task = bar.add_task("converging", total=len(joining), now="")
+            done = rejoin.wait(
+                settings,
+                joining,
+                since,
+                300 + 30 * len(joining),
+                lambda found: bar.update(task, completed=len(found)),
+            )
+        bad = [name for name in joining if done.get(name, {}).get("step") != "converged"]
+        if bad:
+            row = done.get(bad[0], {"step": "still on its way", "reason": "see make logs"})
+            raise LabError(
+                f"{len(bad)} of {len(joining)} nodes did not converge; {bad[0]} is {row['step']}: "
+                f"{row['reason']}",
+                f"see: make run ARGS='rejoin.history {bad[0]}'; then run make up again",
+            )
+        fresh = [name for name in joining if done[name]["kind"] != "restart"]
+        converge.remember(settings, fresh, applied)
+        cluster.wait_for_switch(settings, fresh)
+        now.result = f"{len(fresh)} joined and were converged by the master itself"
 
 
 def _converge(settings: Settings, names: list[str]) -> None:
@@ -164,6 +207,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name)
     commands.add_parser("shell").add_argument("--node", default="head")
     commands.add_parser("logs").add_argument("--node", default="head")
+    for name in ("swap", "swap-board", "clone", "impostor", "powercut"):
+        commands.add_parser(name).add_argument("targets", nargs=1)
+    commands.add_parser("exchange").add_argument("targets", nargs=2)
     for name in ("salt", "run"):
         commands.add_parser(name).add_argument("args", help="one string, as a shell would read it")
     return parser
@@ -222,10 +268,11 @@ def main(argv: list[str]) -> int:
             case "logs":
                 unit = ["-u", "salt-master"] if options.node == "head" else []
                 _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
-            case "salt":
-                _docker_exec(settings.head, "salt", *shlex.split(options.args))
-            case "run":
-                _docker_exec(settings.head, "salt-run", *shlex.split(options.args))
+            case "swap" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
+                return 0 if mishaps.run(settings, options.command, *options.targets) else 1
+            case "salt" | "run":
+                program = {"salt": "salt", "run": "salt-run"}[options.command]
+                _docker_exec(settings.head, program, *shlex.split(options.args))
     except LabError as error:
         console.failed(error)
         return 1

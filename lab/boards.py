@@ -3,7 +3,7 @@
 import hashlib
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.description import Node
@@ -103,6 +103,30 @@ def write(folder: Path, board: Board) -> None:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+
+
+def another(node: Node, salt: str) -> Board:
+    """
+    Another board of the same model that nobody has seen yet.
+
+    salt
+        What tells it from others.
+    """
+    bare = replace(node, serial=None, mac=None)
+    return make(salt, bare)
+
+
+def read(folder: Path) -> Board:
+    """The board written before."""
+    tree = folder / "proc/device-tree"
+    (revision,) = struct.unpack(">I", (tree / "system/linux,revision").read_bytes())
+    return Board(
+        serial=(tree / "serial-number").read_text("ascii").rstrip("\0"),
+        mac=read_mac(folder),
+        revision=revision,
+        name=(tree / "model").read_text("ascii").rstrip("\0"),
+        cid=(folder / "sys/block/mmcblk0/device/cid").read_text("ascii").strip(),
+    )
 
 
 def read_mac(folder: Path) -> str:

@@ -244,10 +244,16 @@ def prepare_cards(settings: Settings, names: Sequence[str]) -> dict[str, str]:
     return {card["node"]: card["seed"] for card in json.loads(said)["cards"].values()}
 
 
-def create_node(settings: Settings, site: Site, node: Node, image: str) -> None:
-    """Make the container of a node, with its board and an empty card, not started."""
+def create_node(settings: Settings, site: Site, node: Node, image: str, hostname: str = "") -> None:
+    """
+    Make the container of a node with an empty card, not started.
+
+    Its board is the one that was written before, or made up. ``hostname`` is for a Pi that calls
+    itself another node.
+    """
     board = settings.state / "boards" / node.id
-    boards.write(board, boards.make(settings.name, node))
+    if not board.exists():
+        boards.write(board, boards.make(settings.name, node))
     name = settings.container(node.id)
     address = ["--ip", node.address] if node.address else []
     docker(
@@ -257,7 +263,7 @@ def create_node(settings: Settings, site: Site, node: Node, image: str) -> None:
         "--label",
         f"{LABEL}={settings.name}",
         "--hostname",
-        node.id,
+        hostname or node.id,
         "--network",
         settings.name,
         *address,

@@ -156,7 +156,7 @@ class Office:
         files["card.json"] = json.dumps(self._label(name, node)) + "\n"
         folder = home / name
         try:
-            _write(folder, files)
+            write_seed(folder, files)
             in_use = at_once and node is not None
             row = CardRow(
                 card=name,
@@ -237,8 +237,15 @@ def _sums(files: Mapping[str, str]) -> str:
     )
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write a new seed so that nobody else can read it; the checksums come last."""
+def write_seed(folder: Path, files: Mapping[str, str]) -> None:
+    """
+    Write a new seed so that nobody else can read it; the checksums come last.
+
+    folder
+        Where the seed goes, ``<folder>/picloud-seed``; it must not be there yet.
+    files
+        Text of each of ``FILES``.
+    """
     seed = folder / SEED
     folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.parent.mkdir(mode=0o700, exist_ok=True)

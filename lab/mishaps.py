@@ -1,0 +1,239 @@
+"""
+What happens to Pis: a card is swapped, a board dies, somebody plugs in a Pi of his own.
+
+Each mishap is done to the lab's containers as a hand would do it to Pis; nobody tells the master.
+What the cloud made of it is printed, with the seconds of each step.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import salt.crypt
+from picloud import cards
+
+from lab import boards, cluster, console, description, rejoin
+from lab.cluster import docker, execute
+from lab.description import Node, Site
+from lab.errors import LabError
+from lab.settings import Settings
+
+#: Seconds for which a mishap is watched. A first highstate takes up to a minute here.
+PATIENCE = 420
+#: Seconds in which an impostor may knock: a minion asks again after 10 to 60 s.
+KNOCKS = 25
+
+
+class Mishaps:
+    """
+    What may happen to a lab that is up.
+
+    settings, site
+        The lab, and what it takes from the description.
+    """
+
+    def __init__(self, settings: Settings, site: Site) -> None:
+        self.settings, self.site = settings, site
+
+    def swap(self, name: str) -> bool:
+        """Another card: a node's disk is thrown away, a new card is put into the same board."""
+        node, image = self._node(name), self._image(name)
+        seed = self._card(name)
+        begin = time.time()
+        with console.step("swap") as now:
+            cluster.remove([self.settings.container(name)])
+            cluster.create_node(self.settings, self.site, node, image)
+            cluster.insert_card(self.settings, name, seed)
+            self._start([name])
+            now.result = f"{name} has a new card in the same board"
+        return self._watch([name], begin)
+
+    def swap_board(self, name: str) -> bool:
+        """Another board: the card of a node goes into a Pi that nobody has seen yet."""
+        other = boards.another(self._node(name), str(time.time()))
+        begin = time.time()
+        with console.step("swap-board") as now:
+            self._put({name: other})
+            now.result = f"the card of {name} is in board {other.serial}"
+        return self._watch([name], begin)
+
+    def exchange(self, one: str, other: str) -> bool:
+        """Two nodes whose cards were put into each other's boards."""
+        for name in (one, other):
+            self._node(name)
+        had = {name: boards.read(self._board(name)) for name in (one, other)}
+        begin = time.time()
+        with console.step("exchange") as now:
+            self._put({one: had[other], other: had[one]})
+            now.result = f"the cards of {one} and {other} are in each other's boards"
+        return self._watch([one, other], begin)
+
+    def clone(self, name: str) -> bool:
+        """A copy of a node's card, in another Pi that runs beside the node."""
+        node = self._node(name)
+        copy, image = f"{name}-copy", f"picloud-lab/{self.settings.name}-{name}-copy"
+        begin = time.time()
+        with console.step("clone") as now:
+            docker("commit", self.settings.container(name), image, what="the card cannot be copied")
+            board = boards.another(node, "a copy")
+            self._stray(copy, name, board, image)
+            docker("start", self.settings.container(copy), what="the copy does not start")
+            now.result = f"a copy of the card of {name} runs in board {board.serial}"
+        try:
+            return self._watch([name], begin, good=("quarantined",))
+        finally:
+            cluster.remove([self.settings.container(copy)])
+            docker("image", "rm", image, what="the copied card cannot be deleted")
+
+    def impostor(self, name: str) -> bool:
+        """A Pi that calls itself a node, with its serial and MAC, and a key of its own."""
+        self._node(name)
+        fake, before, begin = f"{name}-fake", self._keys(), time.time()
+        with console.step("impostor") as now:
+            self._stray(fake, name, boards.read(self._board(name)), self._image(name))
+            self._own_card(fake, name)
+            docker("start", self.settings.container(fake), what="the impostor does not start")
+            time.sleep(KNOCKS)
+            now.result = f"a Pi that calls itself {name} has knocked for {KNOCKS} s"
+        cluster.remove([self.settings.container(fake)])
+        same = self._keys() == before
+        for row in rejoin.refused(self.settings):
+            if row["name"] == name and row["at"] >= begin:
+                console.say(f"  refused {row['times']} times: {row['reason']}")
+        console.say("  no key was accepted, nothing was changed" if same else "  KEYS WERE CHANGED")
+        return same
+
+    def powercut(self, rack: str) -> bool:
+        """All running nodes of a rack lose their power at once, and get it back."""
+        have = cluster.containers(self.settings)
+        names = [
+            node.id
+            for node in self.site.nodes
+            if node.rack == rack and have.get(node.id) == "running"
+        ]
+        if not names:
+            racks = ", ".join(dict.fromkeys(node.rack for node in self.site.nodes))
+            raise LabError(f"no node of {rack} runs; there are: {racks}", "run: make up")
+        containers = [self.settings.container(name) for name in names]
+        with console.step("powercut") as now:
+            docker("kill", *containers, what="the nodes cannot be killed")
+            begin = time.time()
+            self._start(names)
+            now.result = f"{len(names)} nodes of {rack} were off and are on again"
+        return self._watch(names, begin)
+
+    def _node(self, name: str) -> Node:
+        node = next((node for node in self.site.nodes if node.id == name), None)
+        have = cluster.containers(self.settings)
+        if node is None or name not in have:
+            running = sorted(set(have) & {node.id for node in self.site.nodes})
+            raise LabError(
+                f"{name or 'no node'}: this lab has {', '.join(running) or 'no nodes'}",
+                "say NODE=<one of them>, or run: make up",
+            )
+        return node
+
+    def _card(self, name: str) -> str:
+        with console.step("card") as now:
+            seed = cluster.prepare_cards(self.settings, [name])[name]
+            now.result = f"prepared: {seed}"
+        return seed
+
+    def _start(self, names: Sequence[str]) -> None:
+        for _ in cluster.start_nodes(self.settings, names, wave=len(names)):
+            pass
+
+    def _image(self, name: str) -> str:
+        form = ("--format", "{{.Config.Image}}", self.settings.container(name))
+        return docker("inspect", *form, what="docker inspect failed").strip()
+
+    def _board(self, name: str) -> Path:
+        return self.settings.state / "boards" / name
+
+    def _put(self, wanted: dict[str, boards.Board]) -> None:
+        """
+        Put cards into boards, power off meanwhile.
+
+        Only the files that the board is read from change: Docker gives a container its network
+        address when it is made, and the grain reads the MAC from the board's files too.
+        """
+        containers = [self.settings.container(name) for name in wanted]
+        docker("kill", *containers, what="the nodes cannot be killed")
+        for name, board in wanted.items():
+            for path in self._board(name).iterdir():
+                shutil.rmtree(path)
+            boards.write(self._board(name), board)
+        self._start(list(wanted))
+
+    def _stray(self, name: str, calls_itself: str, board: boards.Board, image: str) -> None:
+        """Make the container of a Pi that is no node of the description."""
+        cluster.remove([self.settings.container(name)])
+        shutil.rmtree(self._board(name), ignore_errors=True)
+        boards.write(self._board(name), board)
+        node = Node(name, "", "", None, None, None, 0)
+        cluster.create_node(self.settings, self.site, node, image, calls_itself)
+
+    def _own_card(self, container: str, node: str) -> None:
+        """Put a card into a Pi that names a node, with a key that nobody issued."""
+        label = {"card": "card-impostor", "node": node, "master": self.site.master}
+        private, public = salt.crypt.gen_keys(2048)
+        files = {
+            "minion.pem": private,
+            "minion.pub": public,
+            "master.pub": execute(
+                self.settings.head,
+                *("cat", "/etc/salt/pki/master/master.pub"),
+                what="the master has no key",
+            ),
+            "card.json": json.dumps(label | {"master_address": self.site.master_address}),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            cards.write_seed(Path(folder, "home", "card"), files)
+            seed = str(Path(folder, "home", "card", cards.SEED))
+            target = f"{self.settings.container(container)}:/boot/firmware"
+            docker("cp", seed, target, what="the card cannot be written")
+
+    def _keys(self) -> tuple[str, str]:
+        """The cards in use, and the ids whose keys are accepted."""
+        program = ("salt-run", "--out=json", "card.list", "state=in use")
+        listed = ("salt-key", "--out=json", "--list=accepted")
+        return (
+            execute(self.settings.head, *program, what="card.list failed"),
+            execute(self.settings.head, *listed, what="salt-key failed"),
+        )
+
+    def _watch(self, names: list[str], begin: float, good: Sequence[str] = ("converged",)) -> bool:
+        """Wait for what the cloud makes of it, and print it."""
+        with console.step("rejoin") as now:
+            found = rejoin.wait(self.settings, names, begin, PATIENCE)
+            missing = sorted(set(names) - set(found))
+            if missing:
+                raise LabError(
+                    f"{', '.join(missing)} did not come back within {PATIENCE} s",
+                    "see: make run ARGS=rejoin.status, and: make logs",
+                )
+            now.result = f"{len(found)} nodes are done, {time.time() - begin:.0f} s in all"
+        for name, row in found.items():
+            for line in reversed(rejoin.decisions(self.settings, name)):
+                if line["at"] >= begin:
+                    console.say(f"  {name}  {line['kind']}: {line['reason']}")
+            took = "  ".join(f"{step} {s:.1f} s" for step, s in row["seconds"].items())
+            console.say(f"  {name}  {row['step']}; {took}")
+        return all(row["step"] in good for row in found.values())
+
+
+def run(settings: Settings, what: str, *arguments: str) -> bool:
+    """
+    Do a mishap; True when it ended as it should.
+
+    what
+        ``swap``, ``swap-board``, ``exchange``, ``clone``, ``impostor`` or ``powercut``.
+    arguments
+        The nodes, or the rack.
+    """
+    mishaps = Mishaps(settings, description.read(settings.checkout))
+    ended: bool = getattr(mishaps, what.replace("-", "_"))(*arguments)
+    return ended

@@ -1,0 +1,86 @@
+"""What the master's engine made of the lab's nodes, and waiting until it is done with them."""
+
+import json
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from lab import shell
+from lab.cluster import execute
+from lab.settings import Settings
+
+#: Steps in which nothing is under way any more; see ``picloud.rejoin.steps``.
+ENDS = ("converged", "held", "quarantined", "lobby")
+
+Rows = dict[str, dict[str, Any]]
+
+
+def rows(settings: Settings) -> Rows:
+    """All that came back, by id, as ``salt-run rejoin.status`` knows it."""
+    said = execute(
+        settings.head,
+        *("salt-run", "--out=json", "rejoin.status", "all=true"),
+        what="the master cannot say who came back",
+    )
+    found: Rows = json.loads(said)["nodes"]
+    return found
+
+
+def decisions(settings: Settings, node: str) -> list[dict[str, Any]]:
+    """What was decided about a node, the latest first."""
+    said = execute(
+        settings.head,
+        *("salt-run", "--out=json", "rejoin.history", node),
+        what="the master knows no history",
+    )
+    found: list[dict[str, Any]] = json.loads(said)["decisions"]
+    return found
+
+
+def refused(settings: Settings) -> list[dict[str, Any]]:
+    """Who knocked and was not let in."""
+    said = execute(
+        settings.head,
+        *("salt-run", "--out=json", "rejoin.refused"),
+        what="the master cannot say who was refused",
+    )
+    found: list[dict[str, Any]] = json.loads(said)["strangers"]
+    return found
+
+
+def wait(
+    settings: Settings,
+    names: Collection[str],
+    since: float,
+    seconds: float,
+    seen: Callable[[Rows], None] = lambda _: None,
+) -> Rows:
+    """
+    Wait until the ways back of nodes that began after a time have ended.
+
+    since
+        Seconds since 1970, by the master's clock (which is this machine's).
+    seconds
+        How long to wait; those that have not ended by then are missing in what is returned.
+    seen
+        Called with the nodes that are done, time and again.
+    """
+    deadline = time.monotonic() + seconds
+    done: Rows = {}
+    while len(done) < len(names):
+        try:
+            found = rows(settings)
+        except Exception as err:  # the master may be starting
+            shell.note(f"asking again: {err}")
+            found = {}
+        done = {
+            name: row
+            for name, row in found.items()
+            if name in names and row["step"] in ENDS and row["step_at"] >= since
+        }
+        seen(done)
+        if time.monotonic() > deadline:
+            break
+        if len(done) < len(names):
+            time.sleep(0.5)
+    return done
