@@ -175,7 +175,8 @@ def _on_its_way(evidence: Evidence, notes: tuple[str, ...], now: float) -> Verdi
 
 def _not_accepted(node: str, evidence: Evidence, notes: tuple[str, ...]) -> Verdict:
     """The verdict on a node whose key is not accepted."""
-    if evidence.refused and evidence.key in (Key.PENDING, Key.NONE):
+    knocks = evidence.key is Key.PENDING or (evidence.key is Key.NONE and evidence.denied)
+    if knocks and evidence.refused:
         reason = f"a card knocks under this name and is refused: {evidence.refused}"
         return Verdict(State.REJOINING, reason, notes)
     if evidence.key is Key.PENDING:

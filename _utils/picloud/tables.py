@@ -301,7 +301,8 @@ def _names(number: int) -> str:
 
 def _plain(data: Data, width: int) -> RenderableType:
     """One table; a line each in a pipe, the last column folded on a terminal."""
-    heads, rows = tuple(data["heads"]), data["rows"]
+    heads = tuple(data["heads"])
+    rows = [[cell.replace("\n", " ") for cell in cells] for cells in data["rows"]]
     below = [Text(data["summary"]), *_notices(data)]
     if not rows:
         return Group(*below)

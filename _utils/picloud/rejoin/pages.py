@@ -212,9 +212,14 @@ def strangers(found: Sequence[Stranger], now: float) -> Table:
         The time, in seconds since 1970.
     """
     cells = (
-        (one.name, one.fingerprint[:12], str(one.times), ago(one.at, now), one.reason)
+        (_plain(one.name), one.fingerprint[:12], str(one.times), ago(one.at, now), one.reason)
         for one in found
     )
     summary = f"{len(found)} refused" if found else "Nobody was refused."
     page = table(("name", "key", "times", "last", "why not"), cells, summary)
     return page | {"strangers": [one._asdict() for one in found]}
+
+
+def _plain(name: str) -> str:
+    """A name that a stranger chose, on one line and in ASCII."""
+    return name.encode("unicode_escape").decode()

@@ -128,7 +128,8 @@ def released(row: Rejoin, now: float) -> Rejoin:
 def freed(row: Rejoin) -> Rejoin:
     """An admin wants it looked at anew: what failed before does not count any more."""
     kind = "" if row.kind == BY_HAND else row.kind
-    return replace(row, kind=kind, tries=0, aside=False, verified=False)
+    reason = "is looked at anew, as an admin asked"
+    return replace(row, kind=kind, reason=reason, tries=0, aside=False, verified=False)
 
 
 def held_by_hand(row: Rejoin, reason: str, now: float) -> Rejoin:

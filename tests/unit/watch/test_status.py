@@ -5,7 +5,8 @@ import itertools
 import pytest
 from picloud import status
 from picloud.highstate import Highstate, Line
-from picloud.status import Evidence, Key, State
+from picloud.rejoin.steps import ENDS, UNDER_WAY, Step
+from picloud.status import Evidence, Key, State, Way
 
 NOW = 10_000.0
 CLEAN = Highstate("1", NOW - 60, states=31)
@@ -17,21 +18,31 @@ WAITED = Highstate("1", NOW - 60, states=31, followers=2)
 ERROR = Highstate("1", NOW - 60, error="Pillar failed to render")
 LASTS = {"clean": CLEAN, "failed": FAILED, "would": WOULD, "waited": WAITED, "error": ERROR}
 
+WAYS = (None, *(Way(step, f"was {step}", NOW - 5.0, card="card-1") for step in Step))
+
 EVERY = [
-    Evidence(key, denied, connected, last, awaited)
-    for key, denied, connected, last, awaited in itertools.product(
+    Evidence(key, denied, connected, last, awaited, refused=refused, way=way)
+    for key, denied, connected, last, awaited, refused, way in itertools.product(
         Key,
         (False, True),
         (None, False, True),
         (None, *LASTS.values()),
         (None, 5.0, status.PATIENCE + 1),
+        ("", "not issued here"),
+        WAYS,
     )
 ]
 
 
 def expected(evidence):
     """The table of docs/watch.md, line by line."""
+    step = evidence.way.step if evidence.way else None
+    talks = evidence.key is Key.ACCEPTED and evidence.connected is not False
     table = [
+        (step == Step.QUARANTINED, State.QUARANTINED),
+        (step == Step.HELD, State.HELD),
+        (step in UNDER_WAY, State.REJOINING),
+        (step == Step.LOBBY and not talks, State.LOBBY),
         (evidence.key is Key.PENDING, State.REJOINING),
         (evidence.key is Key.REJECTED, State.SILENT),
         (evidence.key is Key.NONE and evidence.denied, State.REJOINING),
@@ -47,7 +58,8 @@ def expected(evidence):
 
 
 def test_every_combination_has_the_state_of_the_table():
-    assert len(EVERY) == 4 * 2 * 3 * 6 * 3
+    assert len(EVERY) == 4 * 2 * 3 * 6 * 3 * 2 * len(WAYS)
+    assert {*UNDER_WAY, *ENDS} == set(Step)
     for evidence in EVERY:
         assert status.classify("pi3", evidence, NOW).state is expected(evidence), evidence
 
@@ -73,6 +85,24 @@ def test_no_key_is_never_called_converged_or_drifted():
         (Evidence(), "no card with this name has ever asked to be let in"),
         (Evidence(Key.PENDING), "its key waits to be accepted; compare, then: salt-key -a pi3"),
         (Evidence(Key.REJECTED), "its key was rejected on this master"),
+        (
+            Evidence(Key.PENDING, refused="not issued here"),
+            "a card knocks under this name and is refused: not issued here",
+        ),
+        (
+            Evidence(Key.ACCEPTED, denied=True, connected=False, refused="not issued here"),
+            "another card knocks under this name and is refused: not issued here",
+        ),
+        (Evidence(refused="not issued here"), "no card with this name has ever asked to be let in"),
+        (
+            Evidence(Key.ACCEPTED, way=Way("converging", "a new card", NOW - 90, 1)),
+            "converging since 1 min, try 2: a new card",
+        ),
+        (Evidence(Key.ACCEPTED, way=Way("held", "wrong model", NOW)), "wrong model"),
+        (
+            Evidence(way=Way("lobby", "not known for any slot", NOW, card="card-1")),
+            "card-1 waits here: not known for any slot",
+        ),
         (
             Evidence(Key.ACCEPTED, connected=False, seen_at=NOW - 7200),
             "not connected to the master; last heard of 2 h ago",
@@ -129,6 +159,14 @@ def test_many_failed_states_are_counted():
             Evidence(Key.ACCEPTED, denied=True, connected=True, last=CLEAN),
             "another card under this name",
         ),
+        (
+            Evidence(Key.ACCEPTED, denied=True, connected=True, last=CLEAN, refused="not ours"),
+            "is being refused (not ours)",
+        ),
+        (
+            Evidence(Key.ACCEPTED, connected=False, way=Way("held", "wrong model", NOW)),
+            "not connected to the master",
+        ),
         (Evidence(Key.ACCEPTED, connected=True, last=CLEAN, awaited=5.0), "under way since 5 s"),
         (Evidence(Key.ACCEPTED, connected=True, last=CLEAN, awaited=7300.0), "did not answer"),
         (Evidence(Key.ACCEPTED, connected=None, last=CLEAN), "cannot be told"),
@@ -180,6 +218,11 @@ def test_concerns_are_the_worst_first():
             ("c", "converged", {}),
             ("d", "silent", {}),
             ("e", "drifted", {}),
+            ("f", "lobby", {}),
+            ("g", "held", {}),
+            ("h", "quarantined", {}),
+            ("i", "rejoining", {}),
         )
     ]
-    assert [row["id"] for row in status.concerns(rows)] == ["e", "d", "a", "b"]
+    assert "".join(row["id"] for row in status.concerns(rows)) == "hgedfiab"
+    assert {row["state"] for row in rows} == set(State)
