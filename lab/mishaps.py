@@ -196,14 +196,15 @@ class Mishaps:
             target = f"{self.settings.container(container)}:/boot/firmware"
             docker("cp", seed, target, what="the card cannot be written")
 
-    def _keys(self) -> tuple[str, str]:
-        """The cards in use, and the ids whose keys are accepted."""
-        program = ("salt-run", "--out=json", "card.list", "state=in use")
-        listed = ("salt-key", "--out=json", "--list=accepted")
-        return (
-            execute(self.settings.head, *program, what="card.list failed"),
-            execute(self.settings.head, *listed, what="salt-key failed"),
+    def _keys(self) -> dict[str, str]:
+        """Fingerprint of every key that the master accepts."""
+        said = execute(
+            self.settings.head,
+            *("salt-key", "--out=json", "--finger-all"),
+            what="the master cannot list its keys",
         )
+        found: dict[str, str] = json.loads(said).get("minions", {})
+        return found
 
     def _watch(self, names: list[str], begin: float, good: Sequence[str] = ("converged",)) -> bool:
         """Wait for what the cloud makes of it, and print it."""
