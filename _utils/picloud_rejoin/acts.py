@@ -85,7 +85,9 @@ class Acts:
         if decision.action is Action.STOP:
             self._stop(card, name, decision.reason, now)
         if card is not None and card.spare and card.node == name:
-            self._keys.remove(card.card, card.public)  # the name it had in the lobby
+            # The name that it had in the lobby.
+            self._keys.remove(card.card, card.public)
+            self._ledger.rejoins.forget(card.card)
         known = card.card if card is not None else ""
         new = steps.decided(row, decision, known, board.serial or "", now)
         self._ledger.rejoins.put([new])

@@ -90,6 +90,11 @@ class Rejoins:
         with self._database.write() as connection:
             upsert(connection, rejoins, [asdict(row) for row in rows], _FIELDS)
 
+    def forget(self, node: str) -> None:
+        """Take a row off the record, as that of a spare card that is a node now."""
+        with self._database.write() as connection:
+            connection.execute(rejoins.delete().where(rejoins.c.node == node))
+
     def _many(self, condition: sa.ColumnElement[bool]) -> list[Rejoin]:
         query = sa.select(rejoins).where(condition).order_by(rejoins.c.step_at)
         with self._database.read() as connection:
