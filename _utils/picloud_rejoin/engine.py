@@ -10,8 +10,9 @@ import logging
 import random
 import secrets
 import time
+from contextlib import contextmanager
 
-from picloud.identity import Board, Evidence, Offer, Verdict, admit, decide, fingerprint
+from picloud.identity import Evidence, Offer, Verdict, admit, decide, fingerprint
 from picloud.ledger import DecisionRow, StorageError
 from picloud.ledger.strangers import Stranger
 from picloud.rejoin import steps
@@ -80,7 +81,8 @@ class Engine:
                 if key in self._heard or len(self._heard) < KEPT:
                     self._heard[key] = hint
             elif (found := buses.answer(tag, data)) is not None:
-                self._answered(*found)
+                with self._alone(found[0]):
+                    self._answered(*found)
         self._retried(self._work)
 
     def resume(self):
@@ -102,6 +104,16 @@ class Engine:
                 self._storage_said = now
                 log.error("Rejoin lets nobody in and goes on by itself when it can: %s", err)
             time.sleep(1)
+
+    @contextmanager
+    def _alone(self, name):
+        """What is wrong with one name never stops the others; nothing is done for that one."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("Rejoin leaves %a out, this is a fault of the engine", name[:64])
 
     def _compiled(self):
         cloud, _faults = self.store.cloud()
@@ -132,11 +144,12 @@ class Engine:
         """Look at what hints point to; return those to be looked at again."""
         again, starts = [], []
         for hint in hints:
-            if hint.kind == "offer":
-                if not self._offered(hint, now):
-                    again.append(hint)
-            elif hint.kind == "start" or self.acts.asked_for(hint, now):
-                starts.append(hint.node)
+            with self._alone(hint.node):
+                if hint.kind == "offer":
+                    if not self._offered(hint, now):
+                        again.append(hint)
+                elif hint.kind == "start" or self.acts.asked_for(hint, now):
+                    starts.append(hint.node)
         self._started(starts, now)
         return again
 
@@ -147,7 +160,9 @@ class Engine:
             (one for one in self.keys.offered(name) if fingerprint(one) == hint.fingerprint), None
         )
         if public is None:
-            return True  # forged, or settled meanwhile: the master knows of no such offer
+            # Forged, settled meanwhile, or a stranger's key has the one place for refused keys.
+            self._make_room(name)
+            return True
         alive = self.probes.alive(name, now)
         admission = admit(Offer(name, hint.fingerprint, alive), self.ledger.cards, self.cloud)
         if admission.verdict is Verdict.ASK:
@@ -159,7 +174,14 @@ class Engine:
             self.acts.let_in(name, public, admission, began, now)
         else:
             self._refuse(name, hint, admission, now)
+            self.keys.forget_denied(name, public)
         return True
+
+    def _make_room(self, name):
+        """Take strangers' keys off the list of refused ones; what they offered is on record."""
+        for public in self.keys.denied(name):
+            if self.ledger.cards.by_fingerprint(fingerprint(public)) is None:
+                self.keys.forget_denied(name, public)
 
     def _refuse(self, name, hint, admission, now):
         seen = Stranger(hint.node, hint.fingerprint, admission.reason, hint.times, now, now)
@@ -222,8 +244,7 @@ class Engine:
         if function == "pirejoin.verify":
             self._retried(lambda: self._verified(node, report))
             return
-        board = report.get("board") if isinstance(report.get("board"), dict) else {}
-        board = Board(**{name: board.get(name) for name in Board.__slots__})
+        board = proof.board(report)
         if not self.probes.answered(node, report["nonce"], board.serial):
             found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
             if board not in found[2] and len(found[2]) < 8:
@@ -252,21 +273,24 @@ class Engine:
             if row is None or row.step != Step.ASKED or row.nonce != nonce:
                 del self._answers[node, nonce]
                 continue
-            evidence = Evidence(
-                node,
-                fingerprint(public),
-                boards[0],
-                tuple(boards[1:]),
-                self.ledger.boards.port(boards[0].mac),
-            )
-            try:
-                decision = decide(evidence, self.cloud, self.history)
-            except AskFirst as ask:
-                if not self.probes.waiting(ask.args[0], now):
-                    self._probe(ask.args[0], now)
-                continue
-            self.acts.carry_out(row, evidence, decision, now)
-            del self._answers[node, nonce]
+            done = True
+            with self._alone(node):
+                done = self._settled(row, public, boards, now)
+            if done:
+                del self._answers[node, nonce]
+
+    def _settled(self, row, public, boards, now):
+        """Decide about one node; False when another one has to be asked first."""
+        port = self.ledger.boards.port(boards[0].mac)
+        evidence = Evidence(row.node, fingerprint(public), boards[0], tuple(boards[1:]), port)
+        try:
+            decision = decide(evidence, self.cloud, self.history)
+        except AskFirst as ask:
+            if not self.probes.waiting(ask.args[0], now):
+                self._probe(ask.args[0], now)
+            return False
+        self.acts.carry_out(row, evidence, decision, now)
+        return True
 
     def _verified(self, node, report):
         """Take in the verification of a node that is being converged."""

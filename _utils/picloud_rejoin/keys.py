@@ -10,6 +10,10 @@ list of public halves.
 import salt.crypt
 import salt.key
 from picloud.identity import fingerprint
+from salt.utils.verify import valid_id
+
+#: Longest id that can have a key: its name is that of a file.
+LONGEST = 255
 
 
 class KeyStore:
@@ -27,34 +31,34 @@ class KeyStore:
     def known(self, name):
         """Return state and public half of every key of a minion id."""
         found = []
-        if key := self._cache.fetch("keys", name):
+        if key := self._fetch("keys", name):
             found.append((key["state"], key["pub"]))
         return found + [("denied", public) for public in self.denied(name)]
 
     def accepted(self, name):
         """Return the accepted public half of a minion id, None when there is none."""
-        key = self._cache.fetch("keys", name)
+        key = self._fetch("keys", name)
         return key["pub"] if key and key.get("state") == "accepted" else None
 
     def offered(self, name):
         """Return the public halves that are offered under a minion id and not accepted."""
-        key = self._cache.fetch("keys", name)
+        key = self._fetch("keys", name)
         waiting = [key["pub"]] if key and key.get("state") == "pending" else []
         return waiting + self.denied(name)
 
     def denied(self, name):
         """Return the public halves that are refused under a minion id."""
-        return list(self._cache.fetch("denied_keys", name) or ())
+        return list(self._fetch("denied_keys", name) or ())
 
     def accept(self, name, public):
         """Accept exactly this key for a minion id, in the place of any other."""
         self._cache.store("keys", name, {"state": "accepted", "pub": public})
-        self._forget_denied(name, public)
+        self.forget_denied(name, public)
 
     def remove(self, name, public):
         """Take exactly this key from a minion id; tell whether it was accepted or waiting."""
-        self._forget_denied(name, public)
-        key = self._cache.fetch("keys", name)
+        self.forget_denied(name, public)
+        key = self._fetch("keys", name)
         if not key or fingerprint(key["pub"]) != fingerprint(public):
             return False
         self._cache.flush("keys", name)
@@ -80,7 +84,13 @@ class KeyStore:
         """Give all nodes a new session key, so that who was put out cannot listen any more."""
         salt.crypt.dropfile(self._opts["cachedir"], self._opts["user"])
 
-    def _forget_denied(self, name, public):
+    def forget_denied(self, name, public):
+        """
+        Take exactly this key from those refused under a minion id.
+
+        Salt 3008.3 keeps one refused key for each id, the first: while a stranger's is there, that
+        of a card issued here is not kept.
+        """
         denied = self.denied(name)
         left = [other for other in denied if fingerprint(other) != fingerprint(public)]
         if left == denied:
@@ -89,3 +99,9 @@ class KeyStore:
             self._cache.store("denied_keys", name, left)
         else:
             self._cache.flush("denied_keys", name)
+
+    def _fetch(self, bank, name):
+        """Look a key up; ids that come from the bus may be such as no key can have."""
+        if len(name) > LONGEST or not valid_id(self._opts, name):
+            return None
+        return self._cache.fetch(bank, name)

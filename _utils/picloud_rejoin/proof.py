@@ -3,15 +3,23 @@ Is a report really from the node it names? A signature tells; the bus and the jo
 """
 
 import base64
-import binascii
 import json
+import re
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from picloud.identity import Board
 
 #: Longest report that is looked at, in characters; a whole one has less than 2,000.
 LONGEST = 65536
+#: What a board may say of itself. A Pi's serial has 16 hex digits, a card's CID 32.
+SAID = {
+    "serial": re.compile(r"[0-9A-Za-z]{1,16}"),
+    "mac": re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"),
+    "model": re.compile(r"[\w.-]{1,63}"),
+    "cid": re.compile(r"[0-9A-Za-z]{1,64}"),
+}
 
 
 class ProofError(Exception):
@@ -61,14 +69,43 @@ def check(answer, public, node):
     return report
 
 
+def board(report):
+    """
+    Return the board of a report; what is not in the form of a serial, MAC and so on is left out.
+
+    report
+        A report that was checked. Its signature tells who said it, not that it makes sense.
+    """
+    said = report.get("board") if isinstance(report.get("board"), dict) else {}
+    found = {
+        name: said[name]
+        for name, form in SAID.items()
+        if isinstance(said.get(name), str) and form.fullmatch(said[name])
+    }
+    ram = said.get("ram_mb")
+    if type(ram) is int and 0 < ram < 2**31:
+        found["ram_mb"] = ram
+    return Board(**found)
+
+
 def _report(answer):
     text = answer.get("report") if isinstance(answer, dict) else None
     if not isinstance(text, str) or len(text) > LONGEST:
         raise ProofError("no report")
     try:
-        report = json.loads(text)
-    except (ValueError, RecursionError, binascii.Error) as err:
+        report = json.loads(text, parse_int=_number)
+        # Databases take neither half characters nor NUL.
+        if "\\u0000" in json.dumps(report, ensure_ascii=False).encode().decode():
+            raise ProofError("the report is no text")
+    except (ValueError, RecursionError) as err:
         raise ProofError("the report is no JSON") from err
     if not isinstance(report, dict):
         raise ProofError("the report is no mapping")
     return report
+
+
+def _number(digits):
+    """An integer of a size that can be calculated with."""
+    if len(digits) > 18:
+        raise ValueError("this number is too long")
+    return int(digits)
