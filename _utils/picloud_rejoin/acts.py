@@ -112,7 +112,8 @@ class Acts:
         what = HOOKS[row.step]
         level = logging.INFO if row.step == Step.CONVERGED else logging.WARNING
         log.log(level, "Rejoin of %s: %s: %s", row.node, what, row.reason)
-        if row.step in (Step.CONVERGED, Step.QUARANTINED):
+        verified = row.step == Step.CONVERGED and str(Step.CONVERGING) in row.seconds
+        if verified or row.step == Step.QUARANTINED:
             reason = row.reason if row.step == Step.QUARANTINED else _took(row)
             self._decided(DecisionRow(row.node, now, row.kind, what, reason, row.card or None))
         self._engine.bus.tell(what, row.node, kind=row.kind, reason=row.reason)

@@ -96,8 +96,8 @@ class LedgerHistory:
         probe = self._probes.asked.get(node)
         if row is None or not row.card:
             return None
-        board = probe.board if probe and probe.alive and probe.board else row.serial
-        return Seen(row.card, board or None, row.verified)
+        answered = probe.board if probe is not None and probe.alive else None
+        return Seen(row.card, row.serial or None, row.verified, answered)
 
     def owner(self, serial):
         """Return the node that a board was learned for."""

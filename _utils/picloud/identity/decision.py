@@ -132,6 +132,11 @@ def _came(
     if same_board:
         reason = f"{node.id} has a new card, {card.card}"
         return Decision(Kind.NEW_CARD, Action.CONVERGE, node.id, reason, learn, notes)
+    taken = history.owner(before) if before else None
+    if same_card and taken not in (None, node.id) and history.owner(serial or "") == node.id:
+        # The other one came first, and both boards were learned then.
+        reason = f"{node.id} and {taken} exchanged their boards"
+        return Decision(Kind.EXCHANGED, Action.CONVERGE, node.id, reason, learn, notes)
     kind = Kind.NEW_BOARD if same_card else Kind.CARD_AND_BOARD
     reason = f"{node.id} has another board, {_call(evidence.board)} instead of {before}"
     reason += "" if same_card else f", and a new card, {card.card}"
@@ -148,7 +153,8 @@ def _foreign(
     """The decision on a card that runs on the board of another node."""
     alive = history.alive(owner)
     board, other = evidence.board, history.last(owner)
-    here = other is None or not other.serial or _same(other.serial, board.serial or "")
+    there = (other.now or other.serial) if other is not None else None
+    here = not there or _same(there, board.serial or "")
     if alive and here:
         return _hold(
             Kind.COPY,
@@ -156,8 +162,8 @@ def _foreign(
             f"{node.id} claims {_call(board)}, on which {owner} runs at this moment: one of the two"
             f" lies or is a copy; look at both, then: salt-run rejoin.release node={node.id}",
         )
-    if other is not None and other.serial and not here:
-        theirs = owner_of(Board(serial=other.serial), owner, cloud, history)
+    if there and not here:
+        theirs = owner_of(Board(serial=there), owner, cloud, history)
         if theirs == node.id:
             reason = f"{node.id} and {owner} exchanged their boards"
             notes = tuple(
@@ -165,7 +171,7 @@ def _foreign(
                 for name, said in ((node.id, node.serial), (owner, _serial(cloud, owner)))
                 if said
             )
-            learn = ((board.serial or "", node.id), (other.serial, owner))
+            learn = ((board.serial or "", node.id), (there, owner))
             return Decision(Kind.EXCHANGED, Action.CONVERGE, node.id, reason, learn, notes)
     return _hold(
         Kind.MOVED,

@@ -151,11 +151,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A node as it was when it was last let in."""
+    """
+    A node as it was last seen: its card, its board, and whether it was verified since.
+
+    ``now`` is the board from which it answered a moment ago, where it was asked.
+    """
 
     card: str
     serial: str | None
     converged: bool
+    now: str | None = None
 
 
 class History(Protocol):
@@ -177,7 +182,7 @@ class History(Protocol):
         """Whether a board was taken out of service."""
 
     def alive(self, node: str) -> bool:
-        """Whether a node answers now; ``last`` then says on which board."""
+        """Whether a node answers now; ``last(node).now`` then says on which board."""
 
 
 @dataclass(frozen=True, slots=True)
