@@ -92,8 +92,10 @@ class Acts:
         new = steps.decided(row, decision, known, board.serial or "", now)
         self._ledger.rejoins.put([new])
         self._record(name, decision, known, board.serial, now)
-        if decision.action is Action.BIND:
+        if decision.action is Action.BIND and card.node is None:
             self._bind(card, decision, now)
+        elif decision.action is Action.BIND:
+            self._engine.jobs.send([name], "pirejoin.become", card.node)
         if decision.kind is Kind.EXCHANGED:
             self._look_again(decision, name, now)
         self.told(new, now)

@@ -64,6 +64,9 @@ def decide(evidence: Evidence, cloud: Cloud, history: History) -> Decision:
         )
     if card.spare and card.node is None:
         return _spare(evidence, card, cloud, history)
+    if card.spare and name == card.card:
+        reason = f"{name} was told that it is {card.node}; it is told again"
+        return Decision(Kind.SPARE, Action.BIND, card.node, reason)
     if card.node != name:
         reason = f"{card.card} is the card of {card.node}, and its key was accepted for {name!a}"
         return Decision(Kind.STRANGER, Action.STOP, None, reason)
