@@ -16,8 +16,10 @@ from picloud.rejoin.steps import Step
 #: A hint that nobody looked at for so many seconds: the engine looks several times a second.
 UNHEARD_S = 60
 #: A card that was refused and has not knocked for so many seconds has gone: a minion tries again
-#: every ten seconds (``acceptance_wait_time``), a Pi that is switched off at night the next day.
-GONE_S = 86400
+#: every ten seconds (``acceptance_wait_time``), or when systemd starts it again.
+GONE_S = 600
+#: Those who were refused in so many seconds are counted on the page of the whole cloud.
+DAY_S = 86400
 
 
 class NoAnswerError(Exception):
@@ -174,11 +176,11 @@ class Watch:
         record = records.get(name, picloud_jobs.Record())
         awaited = record.awaited_at
         refused = self.refused.get(name)
-        gone = refused is not None and self.now - refused.at > GONE_S
+        knocks = refused is not None and self.now - refused.at <= GONE_S
         evidence = status.Evidence(
             key=self.keys.of(name),
-            denied=name in self.keys.denied and not gone,
-            refused=refused.reason if refused is not None and not gone else "",
+            denied=name in self.keys.denied or knocks,
+            refused=refused.reason if knocks else "",
             connected=None if there is None else name in there,
             last=record.last,
             awaited=None if awaited is None else self.now - awaited,
@@ -215,7 +217,7 @@ class Watch:
             "keys": {name: len(ids) for name, ids in self.keys._asdict().items()},
             "strangers": strangers,
             "lobby": sorted(guests),
-            "refused": sum(self.now - one.at <= GONE_S for one in self.refused.values()),
+            "refused": sum(self.now - one.at <= DAY_S for one in self.refused.values()),
             "connected": sum(bool(row["connected"]) for row in rows.values()),
             "reboot_needed": [
                 name

@@ -250,13 +250,21 @@ def test_the_cloud_shows_who_is_held_and_who_waits(run, ledger):
         "pi4": "lobby",
         "pi5": "rejoining",
         "pi6": "quarantined",
-        "pi7": "unknown",
+        "pi7": "rejoining",
     }
     assert nodes["pi5"]["reason"].startswith("converging since 0 s: a reason")
     assert CARD in nodes["pi4"]["reason"]
+    assert nodes["pi7"]["reason"].endswith("and is refused: no card was issued")
     status = run("picloud.status")[0]
     assert (status["lobby"], status["refused"], status["strangers"]) == ([CARD], 1, [])
     assert list(run("picloud.nodes", state="held,lobby")[0]["nodes"]) == ["pi3", "pi4"]
+
+
+def test_who_was_refused_and_has_gone_is_not_remarked(run, ledger):
+    at = time.time() - 3600
+    ledger.strangers.saw(Stranger("pi7", "e" * 64, "no card was issued", 2, 0.0, at))
+    assert run("picloud.node", "pi7")[0]["node"]["state"] == "unknown"
+    assert run("picloud.status")[0]["refused"] == 1
 
 
 @pytest.mark.parametrize("url", [None, "nonsense", "sqlite:////proc/no/ledger.db"])
