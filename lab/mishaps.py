@@ -216,6 +216,8 @@ class Mishaps:
                     f"{', '.join(missing)} did not come back within {PATIENCE} s",
                     "see: make run ARGS=rejoin.status, and: make logs",
                 )
+            back = [name for name, row in found.items() if row["step"] == "converged"]
+            cluster.wait_for_switch(self.settings, back)
             now.result = f"{len(found)} nodes are done, {time.time() - begin:.0f} s in all"
         for name, row in found.items():
             for line in reversed(rejoin.decisions(self.settings, name)):
