@@ -273,6 +273,26 @@ def port(mac, rack, port):
     return _said(f"{mac} is at port {number} of {rack}")
 
 
+def go(token):
+    """
+    Converge a batch of nodes, for the reactor: runs ``orch.rejoin`` if the batch waits for it.
+
+    token
+        What the engine's event said. Events may come from anybody: for a token that stands for no
+        batch nothing is done, and that costs next to nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run rejoin.go token=nobody-can-guess-it
+    """
+    if not _ledger().batches.waits(str(token)):
+        return "No such batch waits."
+    pillar = {"rejoin": {"batch": str(token)}}
+    return __salt__["state.orchestrate"](mods="orch.rejoin", pillar=pillar)
+
+
 def batch(token):
     """
     Claim a batch of nodes, for the orchestration that converges it. Nothing when it was claimed.

@@ -2,9 +2,6 @@
     batch's token; which nodes are in it stands in the ledger, and a token is good once. So an event
     that somebody else fired does nothing. #}
 {{ ("converge batch " ~ data.get("batch", "")) | yaml_dquote }}:
-  runner.state.orchestrate:
+  runner.rejoin.go:
     - args:
-      - mods: orch.rejoin
-      - pillar:
-          rejoin:
-            batch: {{ data.get("batch", "") | string | json }}
+      - token: {{ data.get("batch", "") | string | json }}

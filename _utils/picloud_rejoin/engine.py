@@ -12,7 +12,7 @@ import secrets
 import time
 from contextlib import contextmanager
 
-from picloud.identity import Evidence, Offer, Verdict, admit, decide, fingerprint
+from picloud.identity import Board, Evidence, Offer, Verdict, admit, decide, fingerprint
 from picloud.ledger import DecisionRow, StorageError
 from picloud.ledger.strangers import Stranger
 from picloud.rejoin import steps
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 ROUND = 1000
 #: Seconds until a batch that nobody claimed is asked for again.
 UNCLAIMED_S = 30.0
+#: Seconds from the event that starts a batch until the nodes surely run its highstate.
+BEGUN_S = 20.0
 #: Hints kept in memory while the ledger cannot be written; those of more nodes come again.
 KEPT = 20000
 
@@ -55,6 +57,8 @@ class Engine:
         self.acts = Acts(self)
         self._heard = {}
         self._answers = {}
+        self._decided = {}
+        self._checks = {}
         self._swept = self._storage_said = 0.0
 
     @property
@@ -88,9 +92,9 @@ class Engine:
     def resume(self):
         """Take up what was under way when the engine ended."""
         self._compiled()
-        busy = [row.node for row in self.ledger.rejoins.at([Step.CONVERGING])]
-        for row in self.ledger.rejoins.at([Step.CONVERGING]):
-            self.jobs.send([row.node], "pirejoin.verify", row.nonce)
+        busy = self.ledger.rejoins.at([Step.CONVERGING])
+        for row in busy:
+            self._check_later(row)
         if busy:
             log.info("Rejoin goes on with %d nodes", len(busy))
 
@@ -134,6 +138,7 @@ class Engine:
             if again or len(hints) < ROUND:
                 break
         self._settle(now)
+        self._check(now)
         self._overdue(now)
         self._dispatch(now)
         if now - self._swept > self.policy.sweep_s:
@@ -212,7 +217,7 @@ class Engine:
                 continue
             if row is not None and row.step == Step.CONVERGING:
                 # Its minion or its power went away in the middle: how far did it get?
-                self.jobs.send([name], "pirejoin.verify", row.nonce)
+                self._check_later(row)
                 continue
             if row is None or row.step not in (Step.ADMITTED, Step.BOUND, Step.ASKED):
                 row = steps.begin(name, row, now)
@@ -220,6 +225,23 @@ class Engine:
         if rows:
             self.ledger.rejoins.put(rows)
             self.jobs.send([row.node for row in rows], "pirejoin.evidence", nonce)
+
+    def _check_later(self, row):
+        """
+        Verify a node whose batch may have been cut off, not before its highstate can have begun.
+
+        On the node, the verification waits for a highstate that is under way; asked for earlier, it
+        would find a node that nobody has converged yet, and call that a failure.
+        """
+        self._checks[row.node] = row.step_at + BEGUN_S
+
+    def _check(self, now):
+        """Verify those whose time has come."""
+        for node in [node for node, at in self._checks.items() if at <= now]:
+            del self._checks[node]
+            row = self.ledger.rejoins.get(node)
+            if row is not None and row.step == Step.CONVERGING:
+                self.jobs.send([node], "pirejoin.verify", row.nonce)
 
     def _probe(self, node, now):
         """Ask whether a node still answers."""
@@ -241,11 +263,12 @@ class Engine:
         except proof.ProofError as err:
             log.warning("Rejoin does not count a report: %s", err)
             return
-        if function == "pirejoin.verify":
-            self._retried(lambda: self._verified(node, report))
-            return
         board = proof.board(report)
-        if not self.probes.answered(node, report["nonce"], board.serial):
+        if function == "pirejoin.verify":
+            self._retried(lambda: self._verified(node, public, board, report))
+        elif self._decided.get(node, ("",))[0] == report["nonce"]:
+            self._retried(lambda: self._second(node, public, board))
+        elif not self.probes.answered(node, report["nonce"], board.serial):
             found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
             if board not in found[2] and len(found[2]) < 8:
                 found[2].append(board)
@@ -290,12 +313,24 @@ class Engine:
                 self._probe(ask.args[0], now)
             return False
         self.acts.carry_out(row, evidence, decision, now)
+        self._decided[row.node] = (row.nonce, boards[0])
         return True
 
-    def _verified(self, node, report):
+    def _second(self, node, public, board):
+        """Another answer to a question that was decided: a second board with the same key?"""
+        row, (_, first) = self.ledger.rejoins.get(node), self._decided[node]
+        if row is not None and board.serial and board.serial != first.serial:
+            self._settled(row, public, [first, board], time.time())
+
+    def _verified(self, node, public, board, report):
         """Take in the verification of a node that is being converged."""
         row, now = self.ledger.rejoins.get(node), time.time()
-        if row is None or row.step != Step.CONVERGING or row.nonce != report["nonce"]:
+        if row is None or row.nonce != report["nonce"]:
+            return
+        if row.serial and board.serial and board.serial != row.serial:
+            self._settled(row, public, [Board(serial=row.serial), board], now)
+            return
+        if row.step != Step.CONVERGING:
             return
         described = self.cloud.node(node)
         if described is None:

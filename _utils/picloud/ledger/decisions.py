@@ -37,7 +37,12 @@ class Decisions:
         self._database = database
 
     def add(self, row: DecisionRow) -> None:
-        """Record a decision; the oldest of a node go when there are too many."""
+        """
+        Record a decision; one that says the same as the last one only takes its place.
+
+        So a node that flaps, or is said to, does not push out what happened to its slot. The oldest
+        go when there are too many.
+        """
         old = (
             sa.select(decisions.c.id)
             .where(decisions.c.node == row.node)
@@ -45,6 +50,14 @@ class Decisions:
             .offset(KEPT)
         )
         with self._database.write() as connection:
+            last = connection.execute(
+                sa.select(decisions.c.id, *_FIELDS)
+                .where(decisions.c.node == row.node)
+                .order_by(decisions.c.id.desc())
+                .limit(1)
+            ).first()
+            if last is not None and DecisionRow(*last[1:])._replace(at=row.at) == row:
+                connection.execute(decisions.delete().where(decisions.c.id == last.id))
             connection.execute(decisions.insert().values(**row._asdict()))
             connection.execute(decisions.delete().where(decisions.c.id.in_(old)))
 

@@ -120,6 +120,12 @@ class Batches:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def waits(self, token: str) -> bool:
+        """Return whether a token stands for a batch that nobody has claimed."""
+        query = sa.select(batches.c.token).where(batches.c.token == token, ~batches.c.claimed)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def claim(self, token: str) -> tuple[list[str], str] | None:
         """Return nodes and nonce of a batch; None for one that is unknown or was claimed before."""
         mine = batches.update().where(batches.c.token == token, ~batches.c.claimed)
