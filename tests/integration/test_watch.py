@@ -95,6 +95,7 @@ def watched(salt_factories, repo, cloud, tmp_path_factory):
         text.replace("/srv/picloud/pillar/cloud", str(cloud)).replace("/srv/picloud", str(repo))
     )
     config["file_roots"] = {"base": [str(states)]}
+    del config["engines"]  # no cards were issued for these nodes, so rejoin would hold them
     factory = salt_factories.salt_master_daemon("watched", overrides={**config, "fips_mode": False})
     with factory.started():
         yield factory
@@ -156,6 +157,9 @@ def test_scripts_get_the_same_as_data(shell, nodes):
         "rejoining": 0,
         "silent": 0,
         "unknown": 54,
+        "lobby": 0,
+        "held": 0,
+        "quarantined": 0,
     }
     failed = data["nodes"]["pi1"]["highstate"]["failed"]
     assert [state["id"] for state in failed] == ["docker-package"]
