@@ -23,6 +23,8 @@ if _UTILS not in sys.path:
     sys.path.insert(0, _UTILS)
 
 import picloud_salt  # noqa: E402
+from picloud.ledger import StorageError  # noqa: E402
+from picloud.rejoin.steps import Step  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -63,11 +65,25 @@ def ext_pillar(minion_id, pillar, path=None):
             "\n".join(f"{fault} ({fault.rule})" for fault in faults),
         )
     if view is None:
-        return {}
+        return _lobby(minion_id)
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if faults:
         data["_errors"] = [_reason(faults)]
     return data
+
+
+def _lobby(minion_id):
+    """What a spare card sees that belongs to no node yet: that it waits, and why."""
+    if not minion_id.startswith("card-"):
+        return {}
+    try:
+        row = picloud_salt.ledger(__opts__).rejoins.get(minion_id)
+    except StorageError as err:
+        log.warning("A spare card is not told why it waits: %s", err)
+        return {}
+    if row is None or row.step != Step.LOBBY:
+        return {}
+    return {"picloud_lobby": {"card": row.node, "since": row.step_at, "reason": row.reason}}
 
 
 def _reason(faults):

@@ -86,6 +86,8 @@ class Apart:
             if not os.path.lexists(origin):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
+            # A link that is there already would be followed, and the new one put into its folder.
+            target.unlink(missing_ok=True)
             shutil.copy2(origin, target, follow_symlinks=False)
         for path in (self.checkout / "pillar" / "cloud").rglob("*.sls"):
             text = path.read_text("utf-8")

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import msgpack
+import picloud_salt
 import pytest
 import salt.config
 import salt.pillar
+from picloud.ledger import Rejoin
 from saltfactories.utils.functional import Loaders
 
 
@@ -28,6 +30,7 @@ def settings(repo, cloud, tmp_path):
         "utils_dirs": [str(repo / "_utils")],
         "pillar_roots": {"base": [str(tmp_path / "pillar")]},
         "ext_pillar": [{"picloud": {"path": str(cloud)}}],
+        "picloud_database": f"sqlite:///{tmp_path}/ledger.db",
     }
 
 
@@ -86,6 +89,16 @@ def test_an_unknown_minion_gets_nothing(compile_pillar, name):
     pillar = compile_pillar(name)
     assert "picloud" not in pillar
     assert "_errors" not in pillar
+
+
+def test_a_spare_card_in_the_lobby_sees_that_it_waits_and_nothing_else(compile_pillar, settings):
+    ledger = picloud_salt.ledger(settings)
+    ledger.rejoins.put([Rejoin("card-0123456789ab", "lobby", reason="who is it?", step_at=5.0)])
+    waits = {"card": "card-0123456789ab", "since": 5.0, "reason": "who is it?"}
+    assert compile_pillar("card-0123456789ab") == {"picloud_lobby": waits}
+    assert compile_pillar("card-000000000000") == {}
+    ledger.rejoins.put([Rejoin("card-0123456789ab", "bound")])
+    assert compile_pillar("card-0123456789ab") == {}
 
 
 def test_grains_decide_nothing(compile_pillar):
