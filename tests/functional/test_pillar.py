@@ -95,10 +95,11 @@ def test_a_spare_card_in_the_lobby_sees_that_it_waits_and_nothing_else(compile_p
     ledger = picloud_salt.ledger(settings)
     ledger.rejoins.put([Rejoin("card-0123456789ab", "lobby", reason="who is it?", step_at=5.0)])
     waits = {"card": "card-0123456789ab", "since": 5.0, "reason": "who is it?"}
-    assert compile_pillar("card-0123456789ab") == {"picloud_lobby": waits}
-    assert compile_pillar("card-000000000000") == {}
+    everybody = {"ordinary": "pillar"}
+    assert compile_pillar("card-0123456789ab") == {**everybody, "picloud_lobby": waits}
+    assert compile_pillar("card-000000000000") == everybody
     ledger.rejoins.put([Rejoin("card-0123456789ab", "bound")])
-    assert compile_pillar("card-0123456789ab") == {}
+    assert compile_pillar("card-0123456789ab") == everybody
 
 
 def test_grains_decide_nothing(compile_pillar):
