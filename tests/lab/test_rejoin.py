@@ -7,6 +7,7 @@ import pytest
 
 from lab import boards, cluster, description, mishaps, rejoin
 from lab.apart import Apart
+from lab.converge import answering
 from lab.description import Node
 
 #: Seconds until a spare card is what it should be.
@@ -22,6 +23,15 @@ def happen(lab: Apart):
 def newest(lab: Apart, node: str) -> dict:
     """Return the way back of a node."""
     return rejoin.rows(lab.settings)[node]
+
+
+def step_now(lab: Apart, node: str, since: float) -> str:
+    """Return the step of a node, at once: a runner takes longer than some steps."""
+    program = (
+        "import sqlite3; print(*sqlite3.connect('/var/lib/picloud/ledger.db').execute("
+        f"'select step from rejoins where node=? and since>?', ('{node}', {since})).fetchone() or '')"
+    )
+    return lab.execute("head", "/opt/picloud/salt/bin/python", "-c", program).stdout.strip()
 
 
 def kinds(lab: Apart, node: str, since: float) -> list[str]:
@@ -114,11 +124,9 @@ def test_a_node_killed_in_the_middle_goes_on(lab: Apart):
     doing = mishaps.Mishaps(lab.settings, description.read(lab.checkout))
     begin = time.time()
     doing._put({"pi1": boards.another(doing._node("pi1"), "one more")})
-    lab.wait(
-        "it is being converged",
-        lambda: newest(lab, "pi1")["step"] == "converging" and newest(lab, "pi1")["since"] > begin,
-        60,
-    )
+    end = time.monotonic() + 90
+    while step_now(lab, "pi1", begin) != "converging":
+        assert time.monotonic() < end, newest(lab, "pi1")
     lab.docker("kill", lab.settings.container("pi1"))
     lab.docker("start", lab.settings.container("pi1"))
     assert rejoin.wait(lab.settings, ["pi1"], begin, PATIENCE)["pi1"]["step"] == "converged"
@@ -128,7 +136,7 @@ def test_a_copied_card_is_stopped_and_a_new_one_brings_the_node_back(lab: Apart,
     assert happen("clone", "pi1")
     assert newest(lab, "pi1")["kind"] == "copy of a card"
     assert "in use" not in cards(lab, "pi1")
-    assert lab.salt("pi1", "test.ping", timeout=5) is not True
+    assert answering(lab.settings, ["pi1"], 5) == set()
     assert happen("swap", "pi1")
 
 
@@ -151,14 +159,15 @@ def test_a_spare_card_waits_in_the_lobby_until_it_is_adopted(lab: Apart):
         lab.docker("start", lab.settings.container("spare"))
         waiting = rejoin.wait(lab.settings, [card], begin, PATIENCE)[card]
         assert waiting["step"] == "lobby"
-        assert lab.salt(card, "pillar.get", "picloud") in ("", {}, None)
+        seen = lab.salt(card, "pillar.items")
+        assert set(seen) == {"picloud_lobby"}
         (guest,) = lab.run("rejoin.lobby")["cards"].values()
         assert f"salt-run rejoin.adopt card={card}" in str(guest)
         lab.run("rejoin.adopt", f"card={card}", "node=pi5")
         adopted = rejoin.wait(lab.settings, ["pi5"], begin, PATIENCE)["pi5"]
         assert adopted["step"] == "converged"
         assert lab.salt("pi5", "test.ping") is True
-        assert lab.salt(card, "test.ping", timeout=5) is None
+        assert answering(lab.settings, [card], 5) == set()
     finally:
         subprocess.run(
             ["docker", "rm", "-f", "-v", lab.settings.container("spare")],
