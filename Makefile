@@ -101,6 +101,7 @@ check: lint ## lint, unit and functional tests: no root, no network, no daemon
 	@$(BIN)/pytest -q tests/unit tests/functional
 
 test: lint ## every level: check, then integration and lab tests (root)
+	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" || lab/host-packages postgresql
 	@$(BIN)/pytest tests -m "not slow"
 
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)

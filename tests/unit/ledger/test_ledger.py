@@ -1,0 +1,250 @@
+"""
+The ledger: everything is written wholly or not at all, repeats are merged, floods are bounded.
+
+The same tests run on PostgreSQL, see ``tests/integration/test_ledger_postgres.py``.
+"""
+
+import dataclasses
+
+import pytest
+import sqlalchemy as sa
+from picloud.identity import CardState
+from picloud.ledger import CardRow, DecisionRow, Hint, Ledger, Rejoin, StorageError, tables
+from picloud.ledger.admissions import Pending
+from picloud.ledger.decisions import KEPT as DECISIONS_KEPT
+from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
+from picloud.ledger.strangers import Stranger
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/ledger/ledger.db"
+
+
+@pytest.fixture
+def ledger(url):
+    made = Ledger(url)
+    yield made
+    made.database.close()
+
+
+def card(name, node="pi3", state=CardState.ISSUED, spare=False):
+    return CardRow(
+        name,
+        node,
+        spare,
+        f"key of {name}",
+        state,
+        public=f"public of {name}",
+        made_at=1.0,
+        made_by="jane",
+        changed_at=1.0,
+    )
+
+
+def test_a_card_is_found_by_id_key_and_node(ledger):
+    ledger.cards.add([card("one", state=CardState.IN_USE), card("two"), card("free", None)])
+    assert ledger.cards.get("two") == card("two")
+    assert ledger.cards.by_fingerprint("key of free").node is None
+    assert ledger.cards.in_use("pi3").card == "one"
+    assert [row.card for row in ledger.cards.list("pi3")] == ["one", "two"]
+    assert [row.card for row in ledger.cards.list(state="in use")] == ["one"]
+    assert ledger.cards.get("three") is None
+
+
+def test_cards_are_recorded_all_or_none(ledger):
+    ledger.cards.add([card("one")])
+    twice = dataclasses.replace(card("two"), fingerprint="key of one")
+    with pytest.raises(StorageError):
+        ledger.cards.add([card("three"), twice])
+    assert [row.card for row in ledger.cards.list()] == ["one"]
+
+
+def test_an_admission_retires_the_card_before_in_the_same_step(ledger):
+    ledger.cards.add([card("old", state=CardState.IN_USE), card("new")])
+    ledger.admissions.record(Pending("pi3", "new", "public of new", "old", 5.0))
+    assert ledger.cards.in_use("pi3").card == "new"
+    assert ledger.cards.get("old").state is CardState.RETIRED
+    (waiting,) = ledger.admissions.waiting()
+    assert (waiting.node, waiting.card, waiting.replaces) == ("pi3", "new", "old")
+    ledger.admissions.applied(waiting)
+    assert ledger.admissions.waiting() == []
+
+
+def test_a_later_admission_of_a_node_takes_the_place_of_one_not_applied(ledger):
+    ledger.cards.add([card("old", state=CardState.IN_USE), card("new"), card("newer")])
+    first = Pending("pi3", "new", "public of new", "old", 5.0)
+    ledger.admissions.record(first)
+    ledger.admissions.record(Pending("pi3", "newer", "public of newer", "new", 6.0))
+    ledger.admissions.applied(first)
+    assert [pending.card for pending in ledger.admissions.waiting()] == ["newer"]
+
+
+def test_a_spare_becomes_the_card_of_a_node(ledger):
+    ledger.cards.add([card("spare", None, spare=True)])
+    ledger.admissions.record(Pending("pi5", "spare", "public of spare", None, 5.0))
+    assert ledger.cards.in_use("pi5").card == "spare"
+
+
+def test_hints_that_repeat_are_one_with_a_count(ledger):
+    ledger.journal.put([Hint("start", "pi3", 1.0), Hint("start", "pi3", 2.0)])
+    ledger.journal.put([Hint("start", "pi3", 3.0), Hint("offer", "pi3", 2.5, "key", {"id": "pi3"})])
+    offer, start = ledger.journal.waiting(10)
+    assert (start.kind, start.at, start.times) == ("start", 3.0, 3)
+    assert (offer.fingerprint, offer.data) == ("key", {"id": "pi3"})
+
+
+def test_a_hint_that_came_again_meanwhile_stays(ledger):
+    ledger.journal.put([Hint("start", "pi3", 1.0), Hint("start", "pi4", 1.0)])
+    looked_at = ledger.journal.waiting(10)
+    ledger.journal.put([Hint("start", "pi3", 2.0)])
+    ledger.journal.done(looked_at)
+    assert [(hint.node, hint.at) for hint in ledger.journal.waiting(10)] == [("pi3", 2.0)]
+
+
+def test_hints_come_out_the_oldest_first_and_a_few_at_a_time(ledger):
+    ledger.journal.put([Hint("start", f"pi{number}", float(-number)) for number in range(50)])
+    assert [hint.node for hint in ledger.journal.waiting(2)] == ["pi49", "pi48"]
+
+
+def test_a_row_is_put_again_and_found_by_step_and_limit(ledger):
+    row = Rejoin("pi3", "asked", limit_at=10.0, seconds={"admitted": 1.5}, since=1.0)
+    ledger.rejoins.put([row, Rejoin("pi4", "converged")])
+    ledger.rejoins.put([dataclasses.replace(row, tries=2)])
+    assert ledger.rejoins.get("pi3") == dataclasses.replace(row, tries=2)
+    assert [found.node for found in ledger.rejoins.at(["asked"])] == ["pi3"]
+    assert ledger.rejoins.late(9.9) == []
+    assert [found.node for found in ledger.rejoins.late(10.0)] == ["pi3"]
+    assert {found.node for found in ledger.rejoins.all()} == {"pi3", "pi4"}
+
+
+def test_a_batch_is_claimed_once(ledger):
+    ledger.batches.add("token", "nonce", ["pi3", "pi4"], 100.0)
+    assert ledger.batches.waits("token")
+    assert ledger.batches.unclaimed(101.0) == ["token"]
+    assert ledger.batches.unclaimed(100.0) == []
+    assert ledger.batches.claim("another") is None
+    assert ledger.batches.claim("token") == (["pi3", "pi4"], "nonce")
+    assert ledger.batches.claim("token") is None
+    assert not ledger.batches.waits("token")
+
+
+def test_batches_of_yesterday_are_dropped(ledger):
+    ledger.batches.add("old", "nonce", ["pi3"], 0.0)
+    ledger.batches.add("new", "nonce", ["pi3"], 90000.0)
+    assert ledger.batches.claim("old") is None
+
+
+def test_a_board_has_one_node_and_a_node_one_board(ledger):
+    for serial in ("a", "b"):
+        ledger.boards.saw(serial, "b8:27:eb:00:00:01", "pi1b", 1.0)
+    ledger.boards.learn([("a", "pi3"), ("b", "pi4")])
+    ledger.boards.learn([("a", "pi4"), ("b", "pi3")])
+    assert ledger.boards.of("pi3").serial == "b"
+    assert ledger.boards.get("a").node == "pi4"
+    ledger.boards.learn([("b", "pi4")])
+    assert ledger.boards.get("a").node is None
+    assert ledger.boards.of("pi3") is None
+
+
+def test_a_board_seen_again_keeps_its_node(ledger):
+    ledger.boards.saw("a", None, None, 1.0)
+    ledger.boards.learn([("a", "pi3")])
+    ledger.boards.saw("a", "b8:27:eb:00:00:01", "pi1b", 2.0)
+    found = ledger.boards.get("a")
+    assert (found.node, found.mac, found.seen_at) == ("pi3", "b8:27:eb:00:00:01", 2.0)
+
+
+def test_a_board_is_retired_and_taken_back(ledger):
+    assert not ledger.boards.retire("a", True, "never seen")
+    ledger.boards.saw("a", None, None, 1.0)
+    assert ledger.boards.retire("a", True, "its port is dead")
+    assert (ledger.boards.get("a").retired, ledger.boards.get("a").reason) == (
+        True,
+        "its port is dead",
+    )
+
+
+def test_a_port_is_known_by_mac_in_any_case(ledger):
+    ledger.boards.plugged("B8:27:EB:00:00:01", "rack1", 3, 1.0)
+    ledger.boards.plugged("b8:27:eb:00:00:01", "rack1", 4, 2.0)
+    assert ledger.boards.port("b8:27:EB:00:00:01") == ("rack1", 4)
+    assert ledger.boards.port(None) is None
+
+
+def test_a_decision_that_repeats_takes_the_place_of_the_last(ledger):
+    first = DecisionRow("pi3", 1.0, "restart", "leave", "same", "card", "serial")
+    other = DecisionRow("pi3", 2.0, "new card", "admit", "another")
+    for row in (first, other, first._replace(at=3.0), first._replace(at=4.0)):
+        ledger.decisions.add(row)
+    assert [row.at for row in ledger.decisions.of("pi3")] == [4.0, 2.0, 1.0]
+
+
+def test_decisions_of_a_node_are_bounded(ledger):
+    for number in range(DECISIONS_KEPT + 5):
+        ledger.decisions.add(DecisionRow("pi3", float(number), "a", "b", f"reason {number}"))
+    ledger.decisions.add(DecisionRow("pi4", 0.0, "a", "b", "c"))
+    found = ledger.decisions.of("pi3", 10 * DECISIONS_KEPT)
+    assert len(found) == DECISIONS_KEPT
+    assert found[-1].at == 5.0
+    assert len(ledger.decisions.of("pi4")) == 1
+
+
+def test_a_stranger_is_news_once(ledger):
+    knock = Stranger("x" * 300, "key", "nobody issued it", 1, 1.0, 1.0)
+    assert ledger.strangers.saw(knock)
+    assert not ledger.strangers.saw(knock._replace(at=2.0))
+    assert ledger.strangers.saw(knock._replace(at=3.0, reason="revoked"))
+    (found,) = ledger.strangers.list()
+    assert (found.name, found.times, found.first_at, found.at) == ("x" * 64, 3, 1.0, 3.0)
+
+
+def test_strangers_are_bounded(ledger):
+    with ledger.database.write() as connection:
+        connection.execute(
+            tables.strangers.insert(),
+            [
+                Stranger(f"x{number}", "key", "why", 1, 0.0, float(number))._asdict()
+                for number in range(STRANGERS_KEPT + 50)
+            ],
+        )
+    ledger.strangers.saw(Stranger("last", "key", "why", 1, 0.0, 9e9))
+    found = ledger.strangers.list()
+    assert len(found) == STRANGERS_KEPT
+    assert found[0].name == "last"
+
+
+def test_what_fails_in_a_step_leaves_nothing_of_it(ledger):
+    def fail():
+        with ledger.database.write() as connection:
+            connection.execute(tables.version.update().values(number=7))
+            connection.execute(sa.text("select * from no_such_table"))
+
+    with pytest.raises(StorageError):
+        fail()
+    with ledger.database.read() as connection:
+        assert connection.execute(sa.select(tables.version.c.number)).scalar_one() == 1
+
+
+def test_a_ledger_of_a_newer_version_is_refused(url, ledger):
+    ledger.cards.list()
+    with ledger.database.write() as connection:
+        connection.execute(tables.version.update().values(number=99))
+    with pytest.raises(StorageError, match="of version 99, this program knows versions up to"):
+        Ledger(url).cards.list()
+
+
+def test_an_older_ledger_is_migrated_once(url, ledger, monkeypatch):
+    ledger.cards.add([card("one")])
+    ran = []
+
+    def step(connection):
+        ran.append(connection.execute(sa.select(tables.cards.c.card)).scalar_one())
+        connection.execute(sa.text("alter table cards add column colour varchar(16)"))
+
+    monkeypatch.setattr("picloud.ledger.database.MIGRATIONS", (step,))
+    for _ in range(2):
+        again = Ledger(url)
+        assert again.cards.get("one").public == "public of one"
+        again.database.close()
+    assert ran == ["one"]
