@@ -27,9 +27,10 @@ def newest(lab: Apart, node: str) -> dict:
 
 def step_now(lab: Apart, node: str, since: float) -> str:
     """Return the step of a node, at once: a runner takes longer than some steps."""
+    query = f"select step from rejoins where node = '{node}' and since > {since}"
     program = (
-        "import sqlite3; print(*sqlite3.connect('/var/lib/picloud/ledger.db').execute("
-        f"'select step from rejoins where node=? and since>?', ('{node}', {since})).fetchone() or '')"
+        "import sqlite3; ledger = sqlite3.connect('/var/lib/picloud/ledger.db'); "
+        f'print(*ledger.execute("{query}").fetchone() or [])'
     )
     return lab.execute("head", "/opt/picloud/salt/bin/python", "-c", program).stdout.strip()
 
