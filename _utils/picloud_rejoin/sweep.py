@@ -1,13 +1,19 @@
 """
-What the bus did not tell: keys that wait, and nodes that nobody ever looked at.
+What the bus did not tell: keys that wait, nodes that nobody ever looked at, and those that said
+something while nobody listened.
 """
 
 import picloud_jobs
 from picloud.identity import fingerprint
 from picloud.ledger import Hint
+from picloud.rejoin.steps import Step
 
 #: Most offers taken up in one sweep; the others come with the next one, or knock themselves.
 MOST = 1000
+#: Steps in which a node is to say something: it may have done so while nobody listened.
+ASKING = (Step.ADMITTED, Step.ASKED, Step.BOUND)
+#: Seconds in which it may still be on its way.
+QUIET_S = 10
 
 
 def sweep(engine, now):
@@ -25,10 +31,12 @@ def sweep(engine, now):
         for name in sorted(names["offered"])[:MOST]
         for public in engine.keys.offered(name)
     ]
-    recorded = {row.node for row in engine.ledger.rejoins.all()}
+    rows = engine.ledger.rejoins.all()
+    recorded = {row.node for row in rows}
     unknown = {name for name in names["accepted"] - recorded if engine.cloud.node(name)}
-    if unknown:
-        told = picloud_jobs.grains(engine.opts, unknown)
+    unheard = {row.node for row in rows if row.step in ASKING and row.step_at < now - QUIET_S}
+    if missed := unknown | unheard & names["accepted"]:
+        told = picloud_jobs.grains(engine.opts, missed)
         there = picloud_jobs.connected(engine.opts, told) or ()
         hints += [Hint("start", name, now) for name in sorted(there)]
     if hints:

@@ -110,7 +110,9 @@ class Head:
         """Return the process of the engine, None while there is none."""
         for one in psutil.Process(self._process.pid).children(recursive=True):
             try:
-                if "rejoin" in " ".join(one.cmdline()) and "ngine" in " ".join(one.cmdline()):
+                named = [word for word in one.cmdline() if word.startswith("Engine")]
+                # Salt names a process that it starts again without its engine.
+                if named and "reactor" not in named[0]:
                     return one
             except psutil.NoSuchProcess:
                 continue

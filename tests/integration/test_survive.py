@@ -1,0 +1,196 @@
+"""The engine, the master and the ledger fail in the middle of a rejoin: nothing is lost."""
+
+import sqlite3
+import time
+from contextlib import suppress
+
+import pytest
+import salt.utils.event
+from picloud.identity import fingerprint
+from picloud.ledger import Pending
+
+from lab import boards
+from lab.description import Node
+from tests.integration.attacker import knock
+from tests.integration.head import Head, describe
+from tests.integration.pi import Pi
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    """Start a master with the engine."""
+    head = Head(describe(tmp_path_factory.mktemp("survive") / "cloud"))
+    head.start()
+    yield head
+    head.kill()
+
+
+@pytest.fixture
+def make(head):
+    """Return what makes Pis; all of them end with the test."""
+    made = []
+
+    def one(serial):
+        node = Node("any", "rack1", "pi2b", None, None, serial, 1024)
+        pi = Pi(boards.make("test", node), head.port)
+        made.append(pi)
+        return pi
+
+    yield one
+    for pi in made:
+        with suppress(OSError):
+            pi.kill()
+
+
+@pytest.fixture(scope="module")
+def swapped(head, tmp_path_factory):
+    """Return what prepares another card of a node that has one."""
+
+    def prepare(node):
+        folder = tmp_path_factory.mktemp(node)
+        seed = head.card(folder / "first", node=node)
+        if head.ledger.cards.by_fingerprint(_print(seed)).state == "in use":
+            seed = head.card(folder / "second", node=node)
+        return seed
+
+    return prepare
+
+
+def _print(seed):
+    return fingerprint((seed / "minion.pub").read_text())
+
+
+def restarted(head):
+    """Kill the engine; return when Salt has started it again."""
+    process = head.engine()
+    before = process.pid
+    process.kill()
+    head.wait(lambda: (now := head.engine()) is not None and now.pid != before)
+
+
+def admitted(head, node, seed):
+    """Knock as a minion does, until the key is in."""
+    public = (seed / "minion.pub").read_text()
+
+    def there():
+        key = head.keys.accepted(node)
+        if key is not None and fingerprint(key) == fingerprint(public):
+            return True
+        knock(head.port, (node, public))
+        return False
+
+    head.wait(there)
+    assert head.keys.denied(node) == []
+    assert head.ledger.cards.in_use(node).fingerprint == fingerprint(public)
+    retired = [row for row in head.ledger.cards.list(node) if row.state == "in use"]
+    assert len(retired) == 1
+
+
+def test_the_engine_is_killed_in_every_step_of_a_rejoin(head, make, swapped):
+    pi = make("00000000e0000001")
+    began = time.time()
+    pi.first_boot(swapped("pi0"))
+    pi.start()
+    killed = []
+
+    def go_on():
+        row = head.ledger.rejoins.get("pi0")
+        if row is None or row.since < began - 60:
+            return False
+        if row.step not in (*killed, "converged"):
+            killed.append(row.step)
+            restarted(head)
+        return row.step == "converged"
+
+    head.wait(go_on, 180)
+    assert {"admitted", "asked", "converging"} <= set(killed)
+    row = head.ledger.rejoins.get("pi0")
+    assert (row.card, row.serial) == (head.ledger.cards.in_use("pi0").card, "00000000e0000001")
+    assert row.tries == 0
+    assert not head.ledger.admissions.waiting()
+
+
+def test_the_master_is_killed_while_a_node_is_converged(head, make, swapped):
+    pi = make("00000000e0000002")
+    pi.first_boot(swapped("pi1"))
+    pi.start()
+    head.step("pi1", "converging")
+    head.kill()
+    head.start()
+    row = head.step("pi1", "converged", seconds=180)
+    assert row.serial == "00000000e0000002"
+
+
+def test_killed_between_the_record_and_the_key(head, swapped):
+    """What was recorded and not done is done at the next start, once."""
+    seed = swapped("pi2")
+    process = head.engine()
+    present = head.ledger.cards.in_use("pi2")
+    process.suspend()
+    card = head.ledger.cards.by_fingerprint(_print(seed))
+    new = Pending("pi2", card.card, card.public, present.card, time.time())
+    head.ledger.admissions.record(new)
+    assert fingerprint(head.keys.accepted("pi2")) == present.fingerprint
+    process.kill()
+    head.wait(lambda: not head.ledger.admissions.waiting())
+    assert fingerprint(head.keys.accepted("pi2")) == _print(seed)
+    assert head.ledger.cards.get(present.card).state == "retired"
+
+
+def test_asleep_while_20000_events_pass(head, swapped):
+    """Events doubled and out of order, and one real swap among them."""
+    process = head.engine()
+    seed = swapped("pi2")
+    bus = salt.utils.event.get_master_event(head.opts, head.opts["sock_dir"], listen=False)
+    before = {row.node: row.step for row in head.ledger.rejoins.all()}
+    process.suspend()
+    try:
+        knock(head.port, ("pi2", (seed / "minion.pub").read_text()))
+        for number in range(10000):
+            name = f"ghost-{number}"
+            bus.fire_event({"id": name}, f"salt/minion/{name}/start")
+            bus.fire_event({"id": name, "act": "denied", "pub": "none"}, "salt/auth")
+    finally:
+        process.resume()
+        bus.destroy()
+    head.wait(lambda: head.keys.accepted("pi2") and _is(head, "pi2", seed), 120)
+    head.quiet(120)
+    assert head.engine().pid == process.pid
+    after = {row.node: row.step for row in head.ledger.rejoins.all()}
+    assert set(after) - set(before) <= {"pi2"}
+    assert len(head.ledger.strangers.list()) <= 1000
+
+
+def _is(head, node, seed):
+    return fingerprint(head.keys.accepted(node)) == _print(seed)
+
+
+def test_a_second_swap_in_the_middle_of_the_first(head, swapped):
+    """The first new card knocks, and before it is asked anything the second one does."""
+    first, second = swapped("pi2"), swapped("pi2")
+    admitted(head, "pi2", first)
+    admitted(head, "pi2", second)
+    assert head.ledger.cards.by_fingerprint(_print(first)).state == "retired"
+    knock(head.port, ("pi2", (first / "minion.pub").read_text()))
+    head.quiet()
+    assert _is(head, "pi2", second)
+
+
+def test_no_room_for_the_ledger(head, swapped):
+    """Nothing is let in that cannot be recorded; when there is room it goes on by itself."""
+    seed = swapped("pi2")
+    present = head.keys.accepted("pi2")
+    path = head.ledger.database.url.database
+    lock = sqlite3.connect(path, timeout=30, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    try:
+        for _ in range(3):
+            knock(head.port, ("pi2", (seed / "minion.pub").read_text()))
+            time.sleep(2)
+        assert head.keys.accepted("pi2") == present
+        head.wait(lambda: "Rejoin lets nobody in" in head.log, 90)
+        assert head.keys.accepted("pi2") == present
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
+    admitted(head, "pi2", seed)
