@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from picloud.rejoin.steps import BY_HAND
+
 from lab import (
     archives,
     cluster,
@@ -60,11 +62,25 @@ def up(settings: Settings, wanted: str) -> None:
     with console.step("cards") as now:
         made = cluster.create_nodes(settings, site, nodes, built["node"])
         now.result = f"{made} prepared" if made else "none to prepare"
+    stopped, applied = _stopped(settings, names), converge.fingerprint(settings.checkout)
     since = time.time()
     _start(settings, names, built["node"])
-    _join(settings, names, since)
-    _converge(settings, names)
+    for name in stopped:
+        rejoin.retry(settings, name)
+    _join(settings, names, stopped, since, applied)
+    _converge(settings, names, applied)
     _report(settings, nodes, time.monotonic() - begin)
+
+
+def _stopped(settings: Settings, names: list[str]) -> list[str]:
+    """Which nodes the master left in a stop, to be looked at anew; LabError for one put out."""
+    known = rejoin.rows(settings)
+    stopped = [name for name in names if known.get(name, {}).get("step") in rejoin.STOPPED]
+    accepted = rejoin.keys(settings) if stopped else {}
+    for name in stopped:
+        if name not in accepted:
+            raise LabError(f"{name} has no key: {known[name]['reason']}", f"make swap NODE={name}")
+    return [name for name in stopped if known[name]["kind"] != BY_HAND]
 
 
 def _start(settings: Settings, names: list[str], image: str) -> None:
@@ -88,11 +104,16 @@ def _start(settings: Settings, names: list[str], image: str) -> None:
         now.result = f"all {len(names)} answer test.ping"
 
 
-def _join(settings: Settings, names: list[str], since: float) -> None:
+def _join(
+    settings: Settings, names: list[str], again: list[str], since: float, applied: str
+) -> None:
     """Wait until the master's engine has converged the nodes that joined; nobody tells it to."""
-    applied = converge.fingerprint(settings.checkout)
     known = rejoin.rows(settings)
-    joining = [name for name in names if known.get(name, {}).get("step_at", since) >= since]
+    joining = [
+        name
+        for name in names
+        if name in again or known.get(name, {}).get("step_at", since) >= since
+    ]
     with console.step("rejoin", bar=True) as now:
         with console.progress() as bar:
             task = bar.add_task("converging", total=len(joining), now="")
@@ -117,8 +138,7 @@ def _join(settings: Settings, names: list[str], since: float) -> None:
         now.result = f"{len(fresh)} joined and were converged by the master itself"
 
 
-def _converge(settings: Settings, names: list[str]) -> None:
-    applied = converge.fingerprint(settings.checkout)
+def _converge(settings: Settings, names: list[str], applied: str) -> None:
     known = converge.converged(settings)
     todo = [name for name in names if known.get(name) != applied]
     with console.step("highstate", bar=True) as now:
@@ -269,7 +289,7 @@ def main(argv: list[str]) -> int:
                 unit = ["-u", "salt-master"] if options.node == "head" else []
                 _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
             case "swap" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
-                return 0 if mishaps.run(settings, options.command, *options.targets) else 1
+                mishaps.run(settings, options.command, *options.targets)
             case "salt" | "run":
                 program = {"salt": "salt", "run": "salt-run"}[options.command]
                 _docker_exec(settings.head, program, *shlex.split(options.args))

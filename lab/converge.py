@@ -155,6 +155,12 @@ def remember(settings: Settings, names: Sequence[str], applied: str) -> None:
     _notes(settings).write_text(json.dumps(known))
 
 
+def forget(settings: Settings, names: Sequence[str]) -> None:
+    """Note that nobody knows what these nodes are: their cards are empty."""
+    known = converged(settings)
+    _notes(settings).write_text(json.dumps({n: d for n, d in known.items() if n not in names}))
+
+
 def memory(settings: Settings, names: Sequence[str]) -> float:
     """
     Memory per node in MB, from the control groups of the nodes' containers.

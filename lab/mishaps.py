@@ -11,11 +11,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import salt.crypt
 from picloud import cards
 
-from lab import boards, cluster, console, description, rejoin
+from lab import boards, cluster, console, converge, description, rejoin
 from lab.cluster import docker, execute
 from lab.description import Node, Site
 from lab.errors import LabError
@@ -23,8 +24,8 @@ from lab.settings import Settings
 
 #: Seconds for which a mishap is watched. A first highstate takes up to a minute here.
 PATIENCE = 420
-#: Seconds in which an impostor may knock: a minion asks again after 10 to 60 s.
-KNOCKS = 25
+#: Seconds until an impostor has surely booted and knocked, and for which it may go on after that.
+KNOCKS, GOES_ON = 90, 15
 
 
 class Mishaps:
@@ -33,15 +34,18 @@ class Mishaps:
 
     settings, site
         The lab, and what it takes from the description.
+
+    Each raises LabError when the cloud does not make of it what it should.
     """
 
     def __init__(self, settings: Settings, site: Site) -> None:
         self.settings, self.site = settings, site
 
-    def swap(self, name: str) -> bool:
+    def swap(self, name: str) -> None:
         """Another card: a node's disk is thrown away, a new card is put into the same board."""
         node, image = self._node(name), self._image(name)
-        seed = self._card(name)
+        seed, applied = self._card(name), converge.fingerprint(self.settings.checkout)
+        converge.forget(self.settings, [name])
         begin = time.time()
         with console.step("swap") as now:
             cluster.remove([self.settings.container(name)])
@@ -49,18 +53,20 @@ class Mishaps:
             cluster.insert_card(self.settings, name, seed)
             self._start([name])
             now.result = f"{name} has a new card in the same board"
-        return self._watch([name], begin)
+        cluster.forget_seeds(self.settings, [name])
+        self._watch([name], begin)
+        converge.remember(self.settings, [name], applied)
 
-    def swap_board(self, name: str) -> bool:
+    def swap_board(self, name: str) -> None:
         """Another board: the card of a node goes into a Pi that nobody has seen yet."""
         other = boards.another(self._node(name), str(time.time()))
         begin = time.time()
         with console.step("swap-board") as now:
             self._put({name: other})
             now.result = f"the card of {name} is in board {other.serial}"
-        return self._watch([name], begin)
+        self._watch([name], begin)
 
-    def exchange(self, one: str, other: str) -> bool:
+    def exchange(self, one: str, other: str) -> None:
         """Two nodes whose cards were put into each other's boards."""
         for name in (one, other):
             self._node(name)
@@ -69,9 +75,9 @@ class Mishaps:
         with console.step("exchange") as now:
             self._put({one: had[other], other: had[one]})
             now.result = f"the cards of {one} and {other} are in each other's boards"
-        return self._watch([one, other], begin)
+        self._watch([one, other], begin)
 
-    def clone(self, name: str) -> bool:
+    def clone(self, name: str) -> None:
         """A copy of a node's card, in another Pi that runs beside the node."""
         node = self._node(name)
         copy, image = f"{name}-copy", f"picloud-lab/{self.settings.name}-{name}-copy"
@@ -83,30 +89,35 @@ class Mishaps:
             docker("start", self.settings.container(copy), what="the copy does not start")
             now.result = f"a copy of the card of {name} runs in board {board.serial}"
         try:
-            return self._watch([name], begin, good=("quarantined",))
+            self._watch([name], begin, good="quarantined")
+            console.say(f"  both are out; a new card brings the node back: make swap NODE={name}")
         finally:
             cluster.remove([self.settings.container(copy)])
             docker("image", "rm", image, what="the copied card cannot be deleted")
 
-    def impostor(self, name: str) -> bool:
+    def impostor(self, name: str) -> None:
         """A Pi that calls itself a node, with its serial and MAC, and a key of its own."""
         self._node(name)
-        fake, before, begin = f"{name}-fake", self._keys(), time.time()
-        with console.step("impostor") as now:
-            self._stray(fake, name, boards.read(self._board(name)), self._image(name))
-            self._own_card(fake, name)
-            docker("start", self.settings.container(fake), what="the impostor does not start")
-            time.sleep(KNOCKS)
-            now.result = f"a Pi that calls itself {name} has knocked for {KNOCKS} s"
-        cluster.remove([self.settings.container(fake)])
-        same = self._keys() == before
-        for row in rejoin.refused(self.settings):
-            if row["name"] == name and row["at"] >= begin:
-                console.say(f"  refused {row['times']} times: {row['reason']}")
-        console.say("  no key was accepted, nothing was changed" if same else "  KEYS WERE CHANGED")
-        return same
+        fake, before, begin = f"{name}-fake", rejoin.keys(self.settings), time.time()
+        try:
+            with console.step("impostor") as now:
+                self._stray(fake, name, boards.read(self._board(name)), self._image(name))
+                self._own_card(fake, name)
+                docker("start", self.settings.container(fake), what="the impostor does not start")
+                refusals = self._refusals(name, begin)
+                now.result = f"a Pi that calls itself {name} has knocked"
+        finally:
+            cluster.remove([self.settings.container(fake)])
+        for row in refusals:
+            console.say(f"  refused: {row['reason']}")
+        if rejoin.keys(self.settings) != before:
+            raise LabError(
+                f"the master's accepted keys changed while a stranger called itself {name}",
+                f"see: make run ARGS='rejoin.history {name}'; this must not be: report it",
+            )
+        console.say("  no key was accepted, nothing was changed")
 
-    def powercut(self, rack: str) -> bool:
+    def powercut(self, rack: str) -> None:
         """All running nodes of a rack lose their power at once, and get it back."""
         have = cluster.containers(self.settings)
         names = [
@@ -123,7 +134,7 @@ class Mishaps:
             begin = time.time()
             self._start(names)
             now.result = f"{len(names)} nodes of {rack} were off and are on again"
-        return self._watch(names, begin)
+        self._watch(names, begin)
 
     def _node(self, name: str) -> Node:
         node = next((node for node in self.site.nodes if node.id == name), None)
@@ -196,18 +207,27 @@ class Mishaps:
             target = f"{self.settings.container(container)}:/boot/firmware"
             docker("cp", seed, target, what="the card cannot be written")
 
-    def _keys(self) -> dict[str, str]:
-        """Fingerprint of every key that the master accepts."""
-        said = execute(
-            self.settings.head,
-            *("salt-key", "--out=json", "--finger-all"),
-            what="the master cannot list its keys",
-        )
-        found: dict[str, str] = json.loads(said).get("minions", {})
-        return found
+    def _refusals(self, name: str, since: float) -> list[dict[str, Any]]:
+        """Wait until a stranger was refused under a name, let it go on, and say why it was."""
+        deadline = time.monotonic() + KNOCKS
+        while True:
+            found = [
+                row
+                for row in rejoin.refused(self.settings)
+                if row["name"] == name and row["at"] >= since
+            ]
+            if found:
+                time.sleep(GOES_ON)
+                return found
+            if time.monotonic() > deadline:
+                raise LabError(
+                    f"nobody who called himself {name} was refused within {KNOCKS} s",
+                    "see: make run ARGS=rejoin.refused, and: make logs",
+                )
+            time.sleep(1)
 
-    def _watch(self, names: list[str], begin: float, good: Sequence[str] = ("converged",)) -> bool:
-        """Wait for what the cloud makes of it, and print it."""
+    def _watch(self, names: list[str], begin: float, good: str = "converged") -> None:
+        """Wait for what the cloud makes of it, print it, and see that it is what it should be."""
         with console.step("rejoin") as now:
             found = rejoin.wait(self.settings, names, begin, PATIENCE)
             missing = sorted(set(names) - set(found))
@@ -225,12 +245,17 @@ class Mishaps:
                     console.say(f"  {name}  {line['kind']}: {line['reason']}")
             took = "  ".join(f"{step} {s:.1f} s" for step, s in row["seconds"].items())
             console.say(f"  {name}  {row['step']}; {took}")
-        return all(row["step"] in good for row in found.values())
+        for name, row in found.items():
+            if row["step"] != good:
+                raise LabError(
+                    f"{name} is {row['step']}, not {good}: {row['reason']}",
+                    f"see: make run ARGS='rejoin.history {name}', and: make logs NODE={name}",
+                )
 
 
-def run(settings: Settings, what: str, *arguments: str) -> bool:
+def run(settings: Settings, what: str, *arguments: str) -> None:
     """
-    Do a mishap; True when it ended as it should.
+    Do a mishap; LabError when it did not end as it should.
 
     what
         ``swap``, ``swap-board``, ``exchange``, ``clone``, ``impostor`` or ``powercut``.
@@ -238,5 +263,4 @@ def run(settings: Settings, what: str, *arguments: str) -> bool:
         The nodes, or the rack.
     """
     mishaps = Mishaps(settings, description.read(settings.checkout))
-    ended: bool = getattr(mishaps, what.replace("-", "_"))(*arguments)
-    return ended
+    getattr(mishaps, what.replace("-", "_"))(*arguments)

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
+from picloud.rejoin.steps import ENDS, Step
+
 from lab import shell
 from lab.cluster import execute
 from lab.settings import Settings
 
-#: Steps in which nothing is under way any more; see ``picloud.rejoin.steps``.
-ENDS = ("converged", "held", "quarantined", "lobby")
+#: Steps in which a node stays until somebody does something about it.
+STOPPED = (Step.HELD, Step.QUARANTINED)
 
 Rows = dict[str, dict[str, Any]]
 
@@ -46,6 +48,26 @@ def refused(settings: Settings) -> list[dict[str, Any]]:
     )
     found: list[dict[str, Any]] = json.loads(said)["strangers"]
     return found
+
+
+def keys(settings: Settings) -> dict[str, str]:
+    """Fingerprint of every key that the master accepts, by id."""
+    said = execute(
+        settings.head,
+        *("salt-key", "--out=json", "--finger-all"),
+        what="the master cannot list its keys",
+    )
+    found: dict[str, str] = json.loads(said).get("minions", {})
+    return found
+
+
+def retry(settings: Settings, node: str) -> None:
+    """Have a node looked at anew that is held or was set aside."""
+    execute(
+        settings.head,
+        *("salt-run", "rejoin.retry", node),
+        what=f"the master does not look at {node} anew",
+    )
 
 
 def wait(

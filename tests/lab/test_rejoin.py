@@ -16,7 +16,7 @@ PATIENCE = 240
 
 @pytest.fixture
 def happen(lab: Apart):
-    """Return what does a mishap to the lab and says whether it ended as it should."""
+    """Return what does a mishap to the lab and sees that it ends as it should."""
     return lambda what, *names: mishaps.run(lab.settings, what, *names)
 
 
@@ -58,7 +58,7 @@ def test_up_left_all_nodes_converged_by_the_master_itself(lab: Apart):
 
 def test_a_swapped_card_comes_back_with_nobody_typing(lab: Apart, happen):
     begin, before = time.time(), cards(lab, "pi1")
-    assert happen("swap", "pi1")
+    happen("swap", "pi1")
     assert kinds(lab, "pi1", begin)[:2] == ["new card", "new card"]
     assert cards(lab, "pi1") == sorted([*before, "retired"])
     assert lab.salt("pi1", "test.ping") is True
@@ -83,13 +83,13 @@ def test_a_second_swap_in_the_middle_of_the_first(lab: Apart):
         ),
         90,
     )
-    assert doing.swap("pi1")
+    doing.swap("pi1")
     assert cards(lab, "pi1").count("in use") == 1
 
 
 def test_another_board_in_the_slot_is_learned(lab: Apart, happen):
     begin = time.time()
-    assert happen("swap-board", "pi1")
+    happen("swap-board", "pi1")
     assert kinds(lab, "pi1", begin) == ["new board"]
     board = boards.read(lab.settings.state / "boards" / "pi1")
     assert newest(lab, "pi1")["serial"] == board.serial
@@ -97,19 +97,19 @@ def test_another_board_in_the_slot_is_learned(lab: Apart, happen):
 
 def test_exchanged_boards_are_both_learned(lab: Apart, happen):
     had = {name: newest(lab, name)["serial"] for name in ("pi1", "pi2")}
-    assert happen("exchange", "pi1", "pi2")
+    happen("exchange", "pi1", "pi2")
     assert newest(lab, "pi1")["serial"] == had["pi2"]
     assert newest(lab, "pi2")["serial"] == had["pi1"]
     assert {newest(lab, name)["kind"] for name in had} == {"boards exchanged"}
 
 
 def test_a_power_cut_of_the_rack_changes_nothing(lab: Apart, happen):
-    assert happen("powercut", "rack1")
+    happen("powercut", "rack1")
     assert {newest(lab, name)["kind"] for name in ("pi0", "pi1", "pi2")} == {"restart"}
 
 
 def test_an_impostor_gets_nothing_and_is_named(lab: Apart, happen):
-    assert happen("impostor", "pi2")
+    happen("impostor", "pi2")
     (line,) = [one for one in rejoin.refused(lab.settings) if one["name"] == "pi2"]
     assert "no card was issued here" in line["reason"]
     assert newest(lab, "pi2")["step"] == "converged"
@@ -118,7 +118,7 @@ def test_an_impostor_gets_nothing_and_is_named(lab: Apart, happen):
 
 
 def test_a_new_card_gets_in_although_an_impostor_was_there_first(lab: Apart, happen):
-    assert happen("swap", "pi2")
+    happen("swap", "pi2")
 
 
 def test_a_node_killed_in_the_middle_goes_on(lab: Apart):
@@ -134,23 +134,42 @@ def test_a_node_killed_in_the_middle_goes_on(lab: Apart):
 
 
 def test_a_copied_card_is_stopped_and_a_new_one_brings_the_node_back(lab: Apart, happen):
-    assert happen("clone", "pi1")
+    happen("clone", "pi1")
     assert newest(lab, "pi1")["kind"] == "copy of a card"
     assert "in use" not in cards(lab, "pi1")
     assert answering(lab.settings, ["pi1"], 5) == set()
-    assert happen("swap", "pi1")
+    happen("swap", "pi1")
+
+
+def spare_card(lab: Apart) -> tuple[str, str]:
+    """Issue a spare card; its id, and the folder of its seed on the master."""
+    said = lab.run("card.prepare", "spare=true", f"directory={cluster.SEEDS}")
+    ((card, made),) = said["cards"].items()
+    return card, made["seed"]
+
+
+def test_a_spare_card_in_a_known_board_is_the_node_of_that_board(lab: Apart):
+    doing = mishaps.Mishaps(lab.settings, description.read(lab.checkout))
+    image, node = doing._image("pi2"), doing._node("pi2")
+    before, (card, seed) = cards(lab, "pi2"), spare_card(lab)
+    cluster.remove([lab.settings.container("pi2")])
+    cluster.create_node(lab.settings, doing.site, node, image)
+    cluster.insert_card(lab.settings, "pi2", seed)
+    begin = time.time()
+    lab.docker("start", lab.settings.container("pi2"))
+    back = rejoin.wait(lab.settings, ["pi2"], begin, PATIENCE)["pi2"]
+    assert (back["step"], back["card"]) == ("converged", card)
+    assert set(kinds(lab, card, begin)) == {"spare card"}
+    assert cards(lab, "pi2") == sorted([*before, "retired"])
+    assert lab.salt("pi2", "test.ping") is True
+    assert card not in rejoin.keys(lab.settings)
+    assert lab.run("rejoin.lobby")["cards"] == {}
 
 
 def test_a_spare_card_waits_in_the_lobby_until_it_is_adopted(lab: Apart):
     doing = mishaps.Mishaps(lab.settings, description.read(lab.checkout))
     image = doing._image("pi0")
-    (seed,) = [
-        one["seed"]
-        for one in lab.run("card.prepare", "spare=true", f"directory={cluster.SEEDS}")[
-            "cards"
-        ].values()
-    ]
-    card = seed.split("/")[-2]
+    card, seed = spare_card(lab)
     model = next(one for one in doing.site.nodes if one.id == "pi5")
     extra = Node("spare", "", model.model, None, None, None, model.ram_mb)
     begin = time.time()

@@ -1,0 +1,127 @@
+"""What mishaps and ``make up`` say when the cloud does not make of them what it should."""
+
+import pytest
+
+from lab import __main__ as program
+from lab import boards, cluster, converge, description, mishaps, rejoin
+from lab.errors import LabError
+from lab.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.settings.STATE", tmp_path)
+    found = Settings("lab", tmp_path, tmp_path)
+    found.state.mkdir()
+    return found
+
+
+@pytest.fixture
+def doing(repo, settings, monkeypatch):
+    monkeypatch.setattr(cluster, "containers", lambda _: {"head": "running", "pi3": "running"})
+    return mishaps.Mishaps(settings, description.read(repo))
+
+
+def row(step, **said):
+    """Return a row as ``salt-run rejoin.status`` prints it."""
+    return {
+        "kind": "new card",
+        "step": step,
+        "reason": "its reason",
+        "step_at": 2.0,
+        "seconds": {"asked": 1.0},
+    } | said
+
+
+def test_a_node_that_is_not_there_is_refused_with_those_that_are(doing):
+    with pytest.raises(LabError, match="pi4: this lab has pi3"):
+        doing.swap("pi4")
+
+
+def test_a_rack_of_which_nothing_runs_is_refused_with_those_there_are(doing):
+    with pytest.raises(LabError, match="no node of rack9 runs; there are: rack1, rack2"):
+        doing.powercut("rack9")
+
+
+def test_another_board_differs_in_all_that_tells_boards_apart(doing):
+    node = doing._node("pi3")
+    one, two = boards.another(node, "1"), boards.another(node, "2")
+    assert len({one.serial, two.serial}) == len({one.mac, two.mac}) == len({one.cid, two.cid}) == 2
+    assert (one.revision, one.name) == (two.revision, two.name)
+
+
+@pytest.mark.parametrize("step", ["held", "quarantined"])
+def test_a_node_that_did_not_converge_is_a_failure_with_its_reason(doing, monkeypatch, step):
+    monkeypatch.setattr(rejoin, "wait", lambda *_: {"pi3": row(step)})
+    monkeypatch.setattr(rejoin, "decisions", lambda *_: [])
+    with pytest.raises(LabError, match=f"pi3 is {step}, not converged: its reason") as caught:
+        doing._watch(["pi3"], 0.0)
+    assert "rejoin.history pi3" in caught.value.remedy
+
+
+def test_a_node_that_does_not_come_back_is_named(doing, monkeypatch):
+    monkeypatch.setattr(rejoin, "wait", lambda *_: {})
+    with pytest.raises(LabError, match="pi3 did not come back"):
+        doing._watch(["pi3"], 0.0)
+
+
+def test_an_impostor_that_nobody_heard_is_a_failure(doing, monkeypatch):
+    before = [{"name": "pi3", "at": 1.0, "reason": "an older one"}]
+    monkeypatch.setattr(mishaps, "KNOCKS", 0)
+    monkeypatch.setattr(rejoin, "refused", lambda _: before)
+    with pytest.raises(LabError, match="nobody who called himself pi3 was refused"):
+        doing._refusals("pi3", 5.0)
+
+
+@pytest.mark.parametrize(("after", "fails"), [({"pi3": "aa"}, False), ({"pi3": "bb"}, True)])
+def test_keys_that_changed_under_an_impostor_are_a_failure(doing, monkeypatch, after, fails):
+    keys = iter([{"pi3": "aa"}, after])
+    boards.write(doing._board("pi3"), boards.make("lab", doing._node("pi3")))
+    monkeypatch.setattr(rejoin, "keys", lambda _: next(keys))
+    monkeypatch.setattr(mishaps, "docker", lambda *_, **__: "")
+    monkeypatch.setattr(cluster, "remove", lambda _: None)
+    monkeypatch.setattr(doing, "_stray", lambda *_: None)
+    monkeypatch.setattr(doing, "_own_card", lambda *_: None)
+    monkeypatch.setattr(doing, "_refusals", lambda *_: [row("", times=2)])
+    if fails:
+        with pytest.raises(LabError, match="accepted keys changed"):
+            doing.impostor("pi3")
+    else:
+        doing.impostor("pi3")
+
+
+def test_up_looks_anew_at_nodes_that_were_stopped_but_not_by_hand(settings, monkeypatch):
+    known = {
+        "pi0": row("converged"),
+        "pi1": row("held"),
+        "pi2": row("quarantined"),
+        "pi3": row("held", kind="held by hand"),
+    }
+    monkeypatch.setattr(rejoin, "rows", lambda _: known)
+    monkeypatch.setattr(rejoin, "keys", lambda _: dict.fromkeys(known, "aa"))
+    assert program._stopped(settings, [*known, "pi4"]) == ["pi1", "pi2"]
+
+
+def test_up_says_how_a_node_whose_key_was_taken_gets_back(settings, monkeypatch):
+    monkeypatch.setattr(rejoin, "rows", lambda _: {"pi1": row("quarantined")})
+    monkeypatch.setattr(rejoin, "keys", lambda _: {"pi0": "aa"})
+    with pytest.raises(LabError, match="pi1 has no key: its reason") as caught:
+        program._stopped(settings, ["pi0", "pi1"])
+    assert caught.value.remedy == "make swap NODE=pi1"
+
+
+def test_a_node_with_an_empty_card_is_not_what_was_applied_before(settings):
+    converge.remember(settings, ["pi0", "pi1"], "digest")
+    converge.forget(settings, ["pi1", "pi9"])
+    assert converge.converged(settings) == {"pi0": "digest"}
+
+
+def test_only_ways_back_that_began_later_and_have_ended_are_done(settings, monkeypatch):
+    known = {
+        "pi0": row("converged", step_at=9.0),
+        "pi1": row("converged", step_at=1.0),
+        "pi2": row("converging", step_at=9.0),
+        "pi3": row("quarantined", step_at=9.0),
+    }
+    monkeypatch.setattr(rejoin, "rows", lambda _: known)
+    assert set(rejoin.wait(settings, list(known), 5.0, 0)) == {"pi0", "pi3"}
