@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,10 @@ class Mishaps:
         node, image = self._node(name), self._image(name)
         seed, applied = self._card(name), converge.fingerprint(self.settings.checkout)
         converge.forget(self.settings, [name])
-        begin = time.time()
+        board, begin = boards.read(self._board(name)), time.time()
         with console.step("swap") as now:
             cluster.remove([self.settings.container(name)])
+            self._write(name, board, boards.another(node, str(begin)).cid)
             cluster.create_node(self.settings, self.site, node, image)
             cluster.insert_card(self.settings, name, seed)
             self._start([name])
@@ -174,10 +176,14 @@ class Mishaps:
         containers = [self.settings.container(name) for name in wanted]
         docker("kill", *containers, what="the nodes cannot be killed")
         for name, board in wanted.items():
-            for path in self._board(name).iterdir():
-                shutil.rmtree(path)
-            boards.write(self._board(name), board)
+            self._write(name, board, boards.read(self._board(name)).cid)
         self._start(list(wanted))
+
+    def _write(self, name: str, board: boards.Board, cid: str) -> None:
+        """Put another board into a slot, with a card; the folder stays, containers have it open."""
+        for path in self._board(name).iterdir():
+            shutil.rmtree(path)
+        boards.write(self._board(name), replace(board, cid=cid))
 
     def _stray(self, name: str, calls_itself: str, board: boards.Board, image: str) -> None:
         """Make the container of a Pi that is no node of the description."""

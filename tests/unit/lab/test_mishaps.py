@@ -50,6 +50,19 @@ def test_another_board_differs_in_all_that_tells_boards_apart(doing):
     assert (one.revision, one.name) == (two.revision, two.name)
 
 
+def test_a_card_keeps_its_own_number_in_another_board(doing, monkeypatch):
+    monkeypatch.setattr(mishaps, "docker", lambda *_, **__: "")
+    monkeypatch.setattr(doing, "_start", lambda _: None)
+    node = doing._node("pi3")
+    first, other = boards.make("lab", node), boards.another(node, "other")
+    boards.write(doing._board("pi3"), first)
+    folder = doing._board("pi3").stat().st_ino
+    doing._put({"pi3": other})
+    now = boards.read(doing._board("pi3"))
+    assert (now.serial, now.mac, now.cid) == (other.serial, other.mac, first.cid)
+    assert doing._board("pi3").stat().st_ino == folder
+
+
 @pytest.mark.parametrize("step", ["held", "quarantined"])
 def test_a_node_that_did_not_converge_is_a_failure_with_its_reason(doing, monkeypatch, step):
     monkeypatch.setattr(rejoin, "wait", lambda *_: {"pi3": row(step)})
