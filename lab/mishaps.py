@@ -152,7 +152,7 @@ class Mishaps:
     def _card(self, name: str) -> str:
         with console.step("card") as now:
             seed = cluster.prepare_cards(self.settings, [name])[name]
-            now.result = f"prepared: {seed}"
+            now.result = f"{Path(seed).parent.name} is prepared for {name}"
         return seed
 
     def _start(self, names: Sequence[str]) -> None:
@@ -244,10 +244,12 @@ class Mishaps:
                 )
             back = [name for name, row in found.items() if row["step"] == "converged"]
             cluster.wait_for_switch(self.settings, back)
-            now.result = f"{len(found)} nodes are done, {time.time() - begin:.0f} s in all"
+            seconds = max(row["step_at"] for row in found.values()) - begin
+            many = "1 node is" if len(found) == 1 else f"{len(found)} nodes are"
+            now.result = f"{many} done, {seconds:.0f} s after it began"
         for name, row in found.items():
             for line in reversed(rejoin.decisions(self.settings, name)):
-                if line["at"] >= begin:
+                if line["at"] >= begin and line["action"] != "converged":
                     console.say(f"  {name}  {line['kind']}: {line['reason']}")
             took = "  ".join(f"{step} {s:.1f} s" for step, s in row["seconds"].items())
             console.say(f"  {name}  {row['step']}; {took}")
