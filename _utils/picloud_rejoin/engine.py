@@ -34,6 +34,8 @@ ROUND = 1000
 UNCLAIMED_S = 30.0
 #: Seconds from the event that starts a batch until the nodes surely run its highstate.
 BEGUN_S = 20.0
+#: How often a question that was answered is asked again because somebody could not answer it.
+DOUBTS = 8
 #: Hints kept in memory while the ledger cannot be written; those of more nodes come again.
 KEPT = 20000
 
@@ -59,6 +61,7 @@ class Engine:
         self._answers = {}
         self._decided = {}
         self._checks = {}
+        self._doubts = {}
         self._swept = self._storage_said = 0.0
 
     @property
@@ -274,18 +277,36 @@ class Engine:
                 found[2].append(board)
 
     def _without_modules(self, node, function):
-        """A node on its first day has no modules of ours: bring them, then ask again."""
+        """
+        A node on its first day has no modules of ours: bring them, then ask again.
+
+        When the node itself has answered, it may be a copy on its first day. Such an answer is not
+        signed and may be forged, so all it leads to is the same question, a few times.
+        """
 
         def act():
             row = self.ledger.rejoins.get(node)
-            if row is None or row.step != Step.ASKED:
+            if row is None:
                 return
+            nonce = row.nonce
+            if row.step != Step.ASKED:
+                nonce = self._decided.get(node, ("",))[0]
+                if not nonce or not self._doubted(node, nonce, function):
+                    return
             if function == buses.SYNC:
-                self.jobs.send([node], "pirejoin.evidence", row.nonce)
+                self.jobs.send([node], "pirejoin.evidence", nonce)
             elif function == "pirejoin.evidence":
                 self.jobs.send([node], buses.SYNC)
 
         self._retried(act)
+
+    def _doubted(self, node, nonce, function):
+        """Tell whether an answered question is worth asking again: bounded for each question."""
+        asked = self._doubts[node][1] if self._doubts.get(node, ("",))[0] == nonce else 0
+        if asked >= DOUBTS or (asked == 0 and function == buses.SYNC):
+            return False
+        self._doubts[node] = (nonce, asked + 1)
+        return True
 
     def _settle(self, now):
         """Decide about nodes whose answers are in."""
