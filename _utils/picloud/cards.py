@@ -7,6 +7,7 @@ installs and wipes it. The private half is in the seed only; the ledger keeps th
 key store is Salt's and is handed in, so this module knows nothing of Salt.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Protocol
 
 from picloud.cloud import Cloud
 from picloud.identity import CardState, fingerprint
-from picloud.ledger import CardRow, Ledger
+from picloud.ledger import CardRow, Ledger, StorageError
 
 SEED = "picloud-seed"
 FILES = ("minion.pem", "minion.pub", "master.pub", "card.json")
@@ -178,6 +179,8 @@ class Office:
                 self.keys.accept(node or name, public)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(StorageError):
+                self.ledger.cards.forget([name])
             raise
         return Card(name, node, folder / SEED, reason)
 

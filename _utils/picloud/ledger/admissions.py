@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from picloud.identity import CardState
-from picloud.ledger.database import Database
+from picloud.ledger.database import Database, StorageError
 from picloud.ledger.tables import admissions, cards
 from picloud.ledger.upsert import upsert
 
@@ -34,9 +34,14 @@ class Admissions:
         """
         Record an admission, and with it that its card is in use and the one before is retired.
 
-        All in one transaction: after it, applying is only a matter of repeating it.
+        All in one transaction: after it, applying is only a matter of repeating it. Raises
+        StorageError for a card that was revoked or replaced since it was decided: decide again.
         """
+        state = sa.select(cards.c.state).where(cards.c.card == new.card).with_for_update()
         with self._database.write() as connection:
+            found = connection.execute(state).scalar()
+            if found not in (CardState.ISSUED, CardState.IN_USE):
+                raise StorageError(f"{new.card} is {found or 'not on record'} meanwhile")
             if new.replaces is not None:
                 _mark(connection, new.replaces, CardState.RETIRED, f"replaced by {new.card}", new)
             _mark(connection, new.card, CardState.IN_USE, f"let in as {new.node}", new)

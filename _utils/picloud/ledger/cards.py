@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from picloud.identity import CardRecord, CardState
 from picloud.ledger.database import Database
-from picloud.ledger.tables import cards
+from picloud.ledger.tables import admissions, cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +61,22 @@ class CardShelf:
             return [_row(found) for found in connection.execute(query)]
 
     def mark(self, card: str, state: CardState, at: float, reason: str) -> None:
-        """Put a card into another state."""
-        self._change(card, state=str(state), changed_at=at, reason=reason)
+        """Put a card into another state; with one that is out, nobody is let in any more."""
+        changed = {"state": str(state), "changed_at": at, "reason": reason}
+        with self._database.write() as connection:
+            connection.execute(cards.update().where(cards.c.card == card).values(changed))
+            if state in (CardState.RETIRED, CardState.REVOKED):
+                connection.execute(admissions.delete().where(admissions.c.card == card))
 
     def runs_on(self, card: str, board: str) -> None:
         """Record the board that a card runs on."""
-        self._change(card, board=board)
+        with self._database.write() as connection:
+            connection.execute(cards.update().where(cards.c.card == card).values(board=board))
 
     def forget(self, names: Iterable[str]) -> None:
         """Take cards off the record that could not be made after all."""
         with self._database.write() as connection:
             connection.execute(cards.delete().where(cards.c.card.in_(list(names))))
-
-    def _change(self, card: str, **values: Any) -> None:
-        with self._database.write() as connection:
-            connection.execute(cards.update().where(cards.c.card == card).values(**values))
 
     def _one(self, *conditions: sa.ColumnElement[bool]) -> CardRow | None:
         with self._database.read() as connection:

@@ -20,6 +20,10 @@ from picloud.ledger import tables
 MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = ()
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20
+#: Number of PostgreSQL's advisory lock while tables are made: any that nobody else takes there.
+_LOCK = 0x7069636C
+#: Marks a connection that only reads.
+_READS = {"picloud_reads": True}
 
 
 class StorageError(Exception):
@@ -38,10 +42,9 @@ class Database:
         try:
             self.url = sa.make_url(url)
         except sa.exc.ArgumentError as err:
-            raise StorageError(
-                f"{url!r} is no database; write sqlite:////path/to/file or"
-                " postgresql+psycopg://user@host/name in the master's option picloud_database"
-            ) from err
+            raise StorageError(_no_database(url)) from err
+        if self.url.get_backend_name() not in ("sqlite", "postgresql"):
+            raise StorageError(_no_database(self._place()))
         self._engine: sa.Engine | None = None
         self._guard = threading.Lock()
 
@@ -58,9 +61,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection to read with."""
+        """A connection to read with; it waits for no writer."""
         with self._told(), self._opened().connect() as connection:
-            yield connection
+            yield connection.execution_options(**_READS)
 
     def close(self) -> None:
         """Close all connections, as before a fork."""
@@ -74,9 +77,12 @@ class Database:
         try:
             yield
         except SQLAlchemyError as err:
-            reason = str(getattr(err, "orig", None) or err).strip().splitlines()[0]
-            place = self.url.render_as_string(hide_password=True)
-            raise StorageError(f"the ledger {place} cannot be used: {reason}") from err
+            reason = str(getattr(err, "orig", None) or err).strip() or type(err).__name__
+            first = reason.splitlines()[0]
+            raise StorageError(f"the ledger {self._place()} cannot be used: {first}") from err
+
+    def _place(self) -> str:
+        return self.url.render_as_string(hide_password=True)
 
     def _opened(self) -> sa.Engine:
         with self._guard:
@@ -89,7 +95,13 @@ class Database:
 
     def _make(self) -> sa.Engine:
         if not self.sqlite:
-            return sa.create_engine(self.url, pool_pre_ping=True)
+            try:
+                return sa.create_engine(self.url, pool_pre_ping=True)
+            except ImportError as err:
+                raise StorageError(
+                    f"the ledger {self._place()} cannot be used: {err}; install it where Salt is:"
+                    " pip install 'psycopg[binary]'"
+                ) from err
         path = Path(self.url.database or "")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,14 +121,25 @@ class Database:
 
         @sa.event.listens_for(engine, "begin")
         def _begin(connection):  # type: ignore[no-untyped-def]
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            reads = connection.get_execution_options().items() >= _READS.items()
+            connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
         return engine
+
+
+def _no_database(url: str) -> str:
+    return (
+        f"{url!r} is no database; write sqlite:////path/to/file or"
+        " postgresql+psycopg://user@host/name in the master's option picloud_database"
+    )
 
 
 def _migrate(connection: sa.Connection) -> None:
     """Bring the tables to the present version, or refuse those of a newer one."""
     latest = len(MIGRATIONS) + 1
+    if connection.dialect.name == "postgresql":
+        # Engine and runner may be the first ones at once; SQLite's transaction is a lock itself.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     if not sa.inspect(connection).has_table("version"):
         tables.metadata.create_all(connection)
         connection.execute(tables.version.insert().values(number=latest))

@@ -2,7 +2,50 @@
 The tables of the ledger, at their present version. Times are seconds since 1970.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+import re
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    TypeDecorator,
+    types,
+)
+
+#: What is no text to a database: NUL to PostgreSQL, half a surrogate pair to both.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+class _Storable(TypeDecorator[str]):
+    """Text as it comes from the network; what no database takes becomes U+FFFD."""
+
+    impl: Any = types.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make a text storable; its length stays."""
+        return None if value is None else _NO_TEXT.sub("\ufffd", value)
+
+
+class String(_Storable):
+    """A text of limited length."""
+
+    impl = types.String
+    cache_ok = True
+
+
+class Text(_Storable):
+    """A text of any length."""
+
+    cache_ok = True
+
 
 metadata = MetaData()
 

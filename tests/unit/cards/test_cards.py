@@ -123,6 +123,17 @@ def test_a_ledger_that_cannot_be_written_leaves_no_card(desk, keys, monkeypatch)
     assert list((desk.folder / "pi2").iterdir()) == []
 
 
+def test_a_key_store_that_cannot_be_written_leaves_no_card(desk, keys, monkeypatch):
+    def full(_name, _public):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keys, "accept", full)
+    with pytest.raises(OSError, match="No space left"):
+        desk.prepare("pi2")
+    assert list((desk.folder / "pi2").iterdir()) == []
+    assert desk.ledger.cards.list() == []
+
+
 def whole_seed(tmp_path):
     """A whole seed whose key somebody else has."""
     return office(tmp_path / "elsewhere" / "seeds").prepare("pi2")[0].seed

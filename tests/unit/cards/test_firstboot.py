@@ -83,8 +83,32 @@ def test_no_seed_fails_with_what_to_do(firstboot, root, capsys):
     said = capsys.readouterr().err
     assert "no seed in" in said
     assert "will not guess" in said
-    assert "salt-run card.prepare node=<id>" in said
+    assert "salt-run card.prepare node=<id> (or spare=true)" in said
     assert not (root / "etc/salt/pki/minion/minion.pem").exists()
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("booted", [False, True])
+def test_a_missing_boot_partition_is_named_and_nothing_guessed(firstboot, root, capsys, booted):
+    if booted:
+        firstboot.run(root)
+    (root / "etc/fstab").write_text(
+        "# /dev/x /boot/firmware\nLABEL=boot\t/boot/firmware vfat 0 2\n"
+    )
+    assert firstboot.main(["--root", str(root)]) == 1
+    said = capsys.readouterr().err
+    assert f"/etc/fstab names {root}/boot/firmware, but it is not mounted" in said
+    assert "See dmesg" in said
+    assert "card.prepare" not in said
+
+
+@pytest.mark.usefixtures("seed")
+@pytest.mark.parametrize("mounted", [False, True])
+def test_a_boot_partition_that_is_there_is_used(firstboot, root, monkeypatch, mounted):
+    fstab = "LABEL=boot /boot/firmware vfat" if mounted else "LABEL=root / ext4\n#a /boot/firmware"
+    (root / "etc/fstab").write_text(fstab)
+    monkeypatch.setattr(firstboot.os.path, "ismount", lambda path: mounted)
+    assert "is pi2" in firstboot.run(root)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ The same tests run on PostgreSQL, see ``tests/integration/test_ledger_postgres.p
 """
 
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -80,6 +82,26 @@ def test_a_later_admission_of_a_node_takes_the_place_of_one_not_applied(ledger):
     assert [pending.card for pending in ledger.admissions.waiting()] == ["newer"]
 
 
+@pytest.mark.parametrize("state", [CardState.REVOKED, CardState.RETIRED])
+def test_a_card_that_is_out_since_it_was_decided_is_not_admitted(ledger, state):
+    ledger.cards.add([card("old", state=CardState.IN_USE), card("new")])
+    ledger.cards.mark("new", state, 2.0, "stolen")
+    for name in ("new", "nobody"):
+        with pytest.raises(StorageError, match="meanwhile"):
+            ledger.admissions.record(Pending("pi3", name, "public", "old", 5.0))
+    assert ledger.admissions.waiting() == []
+    assert ledger.cards.in_use("pi3").card == "old"
+    assert ledger.cards.get("new").state is state
+
+
+def test_a_card_that_is_revoked_before_its_key_is_in_is_not_let_in(ledger):
+    ledger.cards.add([card("new"), card("other", "pi4")])
+    for row in (card("new"), card("other", "pi4")):
+        ledger.admissions.record(Pending(row.node, row.card, row.public, None, 5.0))
+    ledger.cards.mark("new", CardState.REVOKED, 6.0, "stolen")
+    assert [pending.card for pending in ledger.admissions.waiting()] == ["other"]
+
+
 def test_a_spare_becomes_the_card_of_a_node(ledger):
     ledger.cards.add([card("spare", None, spare=True)])
     ledger.admissions.record(Pending("pi5", "spare", "public of spare", None, 5.0))
@@ -100,6 +122,50 @@ def test_a_hint_that_came_again_meanwhile_stays(ledger):
     ledger.journal.put([Hint("start", "pi3", 2.0)])
     ledger.journal.done(looked_at)
     assert [(hint.node, hint.at) for hint in ledger.journal.waiting(10)] == [("pi3", 2.0)]
+
+
+@pytest.mark.parametrize("name", ["pi\0", "pi\ud800", "\udfff\0" * 32], ids=ascii)
+def test_what_is_no_text_is_recorded_all_the_same(ledger, name):
+    storable = name.translate(dict.fromkeys((0, 0xD800, 0xDFFF), "\ufffd"))
+    ledger.journal.put([Hint("offer", name, 1.0, "key", {"id": name})])
+    (hint,) = ledger.journal.waiting(9)
+    assert (hint.node, hint.data) == (storable, {"id": name})
+    ledger.strangers.saw(Stranger(name, "key", name, 1, 1.0, 1.0))
+    assert [one.name for one in ledger.strangers.list()] == [storable]
+    assert ledger.cards.get(name) is None
+    ledger.journal.done([hint])
+    assert ledger.journal.waiting(9) == []
+
+
+def test_thousands_of_hints_are_put_in_a_second(ledger):
+    hints = [Hint("start", f"node-{number}", 1.0) for number in range(5000)]
+    ledger.journal.put(hints[:1])
+    began = time.process_time()
+    ledger.journal.put(hints)
+    assert time.process_time() - began < 1.0
+    assert len(ledger.journal.waiting(9999)) == 5000
+
+
+def test_reading_waits_for_no_writer(ledger):
+    ledger.cards.add([card("one")])
+    with ledger.database.write() as connection:
+        connection.execute(tables.cards.update().values(reason="not yet"))
+        assert ledger.cards.get("one").reason == ""
+    assert ledger.cards.get("one").reason == "not yet"
+
+
+def test_many_may_be_the_first_at_once(url):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: _first(url, number), range(8)))
+    assert len(made[0].cards.list()) == 8
+    for ledger in made:
+        ledger.database.close()
+
+
+def _first(url, number):
+    ledger = Ledger(url)
+    ledger.cards.add([card(f"card {number}")])
+    return ledger
 
 
 def test_hints_come_out_the_oldest_first_and_a_few_at_a_time(ledger):

@@ -1,11 +1,18 @@
 """What is special about SQLite: its file, and a disk without room."""
 
 import os
+import sqlite3
 import stat
+import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from picloud.ledger import Hint, Ledger, StorageError
+from picloud.ledger import Hint, Ledger, StorageError, tables
+from picloud.ledger.admissions import Pending
+
+#: The tables of version 1 as they were made, with one card: never to be changed.
+VERSION_1 = Path(__file__).resolve().parents[2] / "data" / "ledger-1.sql"
 
 
 def test_the_file_is_for_its_owner_only(tmp_path):
@@ -21,9 +28,48 @@ def test_a_link_in_the_place_of_the_file_is_refused(tmp_path):
         Ledger(f"sqlite:///{tmp_path}/ledger.db").cards.list()
 
 
-def test_what_is_no_database_is_named_with_what_to_write():
-    with pytest.raises(StorageError, match="'nonsense' is no database; write sqlite:////path"):
-        Ledger("nonsense")
+@pytest.mark.parametrize("url", ["nonsense", "mysql://head/ledger"])
+def test_what_is_no_database_is_named_with_what_to_write(url):
+    with pytest.raises(StorageError, match=f"'{url}' is no database; write sqlite:////path"):
+        Ledger(url)
+
+
+def test_a_password_is_never_said():
+    with pytest.raises(StorageError, match=r"mysql://jane:\*\*\*@head/x") as said:
+        Ledger("mysql://jane:secret@head/x")
+    assert "secret" not in str(said.value)
+
+
+def test_without_the_driver_of_postgresql_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StorageError, match=r"psycopg.*; install it where Salt is: pip install"):
+        Ledger("postgresql+psycopg://jane@head/ledger").cards.list()
+
+
+def test_a_ledger_that_another_one_locks_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("picloud.ledger.database.BUSY_S", 0.1)
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    one, other = Ledger(url), Ledger(url)
+    other.cards.list()
+    with one.database.write(), pytest.raises(StorageError, match="database is locked"):
+        other.journal.put([Hint("start", "pi0", 1.0)])
+    other.journal.put([Hint("start", "pi0", 1.0)])
+
+
+def test_the_first_ledger_ever_made_can_be_used(tmp_path):
+    with sqlite3.connect(tmp_path / "ledger.db") as made:
+        made.executescript(VERSION_1.read_text())
+    made.close()
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    row = ledger.cards.in_use("pi3")
+    assert (row.card, row.made_by) == ("card-0123456789ab", "jane")
+    ledger.admissions.record(Pending("pi3", row.card, row.public, None, 5.0))
+    ledger.journal.put([Hint("start", "pi3", 1.0)])
+    with ledger.database.read() as connection:
+        found = sa.inspect(connection)
+        for name, table in tables.metadata.tables.items():
+            there = {column["name"] for column in found.get_columns(name)}
+            assert there == {column.name for column in table.columns}, name
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
