@@ -1,12 +1,14 @@
 """
-Make the rack picture of the README from the program's own output.
+Make the pictures of the README from the program's own output.
 
 .. code-block:: bash
 
     salt-run picloud.rack rack1 --out=json > rack1.json
     .venv/bin/python docs/picture.py docs/pictures/rack1.png < rack1.json
+    make swap NODE=pi3 > swap.txt
+    .venv/bin/python docs/picture.py docs/pictures/swap.png < swap.txt
 
-Writes an SVG, or a PNG with the help of Debian's ``chromium``.
+Writes an SVG, or a PNG with the help of Debian's ``chromium``. What is no JSON is shown as it is.
 """
 
 import io
@@ -17,8 +19,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO / "_utils"))
@@ -70,12 +73,12 @@ FRAME = """\
 """
 
 
-def svg(data, title):
+def svg(page: RenderableType, title: str) -> str:
     """
     Return the picture as SVG.
 
-    data
-        What ``salt-run picloud.rack <rack> --out=json`` printed.
+    page
+        What to show.
     title
         The command, for the window's title.
     """
@@ -87,7 +90,7 @@ def svg(data, title):
         color_system="truecolor",
         highlight=False,
     )
-    console.print(tables.page(data, COLUMNS))
+    console.print(page)
     return console.export_svg(title=title, theme=THEME, code_format=FRAME, unique_id="rack")
 
 
@@ -136,10 +139,15 @@ def main():
     """Read the data, write the file named on the command line."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    data = json.load(sys.stdin)
+    given = sys.stdin.read()
     target = Path(sys.argv[1]).resolve()
-    names = " ".join(data["racks"]) if len(data["racks"]) == 1 else "all"
-    drawing = svg(data, f"salt-run picloud.rack {names}")
+    try:
+        data = json.loads(given)
+    except ValueError:
+        drawing = svg(Text.from_ansi(given), "")
+    else:
+        names = " ".join(data["racks"]) if len(data["racks"]) == 1 else "all"
+        drawing = svg(tables.page(data, COLUMNS), f"salt-run picloud.rack {names}")
     if target.suffix == ".svg":
         target.write_text(drawing, encoding="utf-8")
     else:
