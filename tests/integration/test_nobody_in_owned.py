@@ -1,10 +1,12 @@
 """What a node that somebody else owns can do with its own keys: nothing to others."""
 
+import threading
 import time
 
 import pytest
 import salt.utils.event
 from picloud.identity import fingerprint
+from picloud.ledger import Pending
 
 from tests.integration.attacker import Owned, key_pair, knock
 from tests.integration.head import Head, describe
@@ -197,6 +199,31 @@ def test_a_flood_of_keys_under_one_name_keeps_its_card_out_no_longer(head, tmp_p
     knock(head.port, *junk)
     head.wait(lambda: knock(head.port, ("pi2", new)) and _in(head, "pi2", new), 90)
     assert len(head.keys.denied("pi2")) <= 1
+
+
+def test_whoever_knocks_while_a_key_is_exchanged_does_not_get_it_lost(head, tmp_path):
+    _, public = key_pair()
+    ended = threading.Event()
+
+    def hammer():
+        while not ended.is_set():
+            knock(head.port, *[("pi2", public)] * 50, at_once=10)
+
+    hammering = threading.Thread(target=hammer)
+    hammering.start()
+    try:
+        for number in range(4):
+            new = (head.card(tmp_path / str(number), node="pi2") / "minion.pub").read_text()
+            card = head.ledger.cards.by_fingerprint(fingerprint(new))
+            present = head.ledger.cards.in_use("pi2").card
+            # As the engine records it; whether this one is ever heard in the noise is not asked.
+            head.ledger.admissions.record(Pending("pi2", card.card, new, present, time.time()))
+            head.wait(lambda: not head.ledger.admissions.waiting())
+            assert _in(head, "pi2", new)
+    finally:
+        ended.set()
+        hammering.join()
+    assert _in(head, "pi2", new)
 
 
 def _in(head, node, public):
