@@ -85,8 +85,13 @@ class Head:
         self._log = Path(self.opts["log_file"])
         self._process = None
 
-    def start(self):
-        """Start it, and wait until it answers and the engine works."""
+    @property
+    def pid(self):
+        """The process that all others of it come from."""
+        return self._process.pid
+
+    def start(self, engine=True):
+        """Start it, and wait until it answers and the engine, if it has one, works."""
         program = str(Path(sys.executable).with_name("salt-master"))
         with (self.root / "master.out").open("ab") as out:
             self._process = subprocess.Popen(
@@ -97,7 +102,8 @@ class Head:
             )
         self.wait(self._answers, 90)
         self.keys = KeyStore(self.opts)  # its folders are there now
-        self.wait(self.engine, 60)
+        if engine:
+            self.wait(self.engine, 60)
 
     def kill(self):
         """Pull the plug: no process of it lives on."""
