@@ -8,7 +8,7 @@ from picloud.identity import fingerprint
 from picloud.ledger import Hint
 from picloud.rejoin.steps import Step
 
-#: Most offers taken up in one sweep; the others come with the next one, or knock themselves.
+#: Most names of spare cards looked up in one sweep; the others knock themselves.
 MOST = 1000
 #: Steps in which a node is to say something: it may have done so while nobody listened.
 ASKING = (Step.ADMITTED, Step.ASKED, Step.BOUND)
@@ -28,7 +28,7 @@ def sweep(engine, now):
     names = engine.keys.names()
     hints = [
         Hint("offer", name[:64], now, fingerprint(public), {"id": name[:512]})
-        for name in sorted(names["offered"])[:MOST]
+        for name in _ours(engine, names["offered"])
         for public in engine.keys.offered(name)
     ]
     rows = engine.ledger.rejoins.all()
@@ -41,3 +41,10 @@ def sweep(engine, now):
         hints += [Hint("start", name, now) for name in sorted(there)]
     if hints:
         engine.ledger.journal.put(hints)
+
+
+def _ours(engine, names):
+    """Names under which a card may be let in; those of strangers may be thousands."""
+    known = {name for name in names if engine.cloud.node(name)}
+    spares = sorted(name for name in names if name.startswith("card-"))[:MOST]
+    return sorted(known | {name for name in spares if engine.ledger.cards.get(name)})
