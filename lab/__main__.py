@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from picloud.identity import Kind
 from picloud.rejoin.steps import BY_HAND
 
 from lab import (
@@ -62,19 +63,20 @@ def up(settings: Settings, wanted: str) -> None:
     with console.step("cards") as now:
         made = cluster.create_nodes(settings, site, nodes, built["node"])
         now.result = f"{made} prepared" if made else "none to prepare"
-    stopped, applied = _stopped(settings, names), converge.fingerprint(settings.checkout)
+    before, applied = rejoin.rows(settings), converge.fingerprint(settings.checkout)
+    stopped = _stopped(settings, names, before)
     since = time.time()
     _start(settings, names, built["node"])
     for name in stopped:
         rejoin.retry(settings, name)
-    _join(settings, names, stopped, since, applied)
+    fresh = [*stopped, *(name for name in names if name not in before)]
+    _join(settings, names, fresh, since, applied)
     _converge(settings, names, applied)
     _report(settings, nodes, time.monotonic() - begin)
 
 
-def _stopped(settings: Settings, names: list[str]) -> list[str]:
+def _stopped(settings: Settings, names: list[str], known: rejoin.Rows) -> list[str]:
     """Which nodes the master left in a stop, to be looked at anew; LabError for one put out."""
-    known = rejoin.rows(settings)
     stopped = [name for name in names if known.get(name, {}).get("step") in rejoin.STOPPED]
     accepted = rejoin.keys(settings) if stopped else {}
     for name in stopped:
@@ -105,14 +107,18 @@ def _start(settings: Settings, names: list[str], image: str) -> None:
 
 
 def _join(
-    settings: Settings, names: list[str], again: list[str], since: float, applied: str
+    settings: Settings, names: list[str], fresh: list[str], since: float, applied: str
 ) -> None:
-    """Wait until the master's engine has converged the nodes that joined; nobody tells it to."""
+    """
+    Wait until the master's engine has converged the nodes that joined; nobody tells it to.
+
+    ``fresh`` are those that it surely has to converge; others may have come with a new card.
+    """
     known = rejoin.rows(settings)
     joining = [
         name
         for name in names
-        if name in again or known.get(name, {}).get("step_at", since) >= since
+        if name in fresh or known.get(name, {}).get("step_at", since) >= since
     ]
     with console.step("rejoin", bar=True) as now:
         with console.progress() as bar:
@@ -132,10 +138,11 @@ def _join(
                 f"{row['reason']}",
                 f"see: make run ARGS='rejoin.history {bad[0]}'; then run make up again",
             )
-        fresh = [name for name in joining if done[name]["kind"] != "restart"]
-        converge.remember(settings, fresh, applied)
-        cluster.wait_for_switch(settings, fresh)
-        now.result = f"{len(fresh)} joined and were converged by the master itself"
+        # A minion that the highstate gave another configuration restarts once: a restart as well.
+        new = [name for name in joining if name in fresh or done[name]["kind"] != Kind.RESTART]
+        converge.remember(settings, new, applied)
+        cluster.wait_for_switch(settings, new)
+        now.result = f"{len(new)} joined and were converged by the master itself"
 
 
 def _converge(settings: Settings, names: list[str], applied: str) -> None:

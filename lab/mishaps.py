@@ -86,11 +86,13 @@ class Mishaps:
         begin = time.time()
         with console.step("clone") as now:
             docker("commit", self.settings.container(name), image, what="the card cannot be copied")
-            board = boards.another(node, "a copy")
-            self._stray(copy, name, board, image)
-            docker("start", self.settings.container(copy), what="the copy does not start")
-            now.result = f"a copy of the card of {name} runs in board {board.serial}"
+            now.result = f"the card of {name} is copied"
         try:
+            board = boards.another(node, "a copy")
+            with console.step("boot") as now:
+                self._stray(copy, name, board, image)
+                docker("start", self.settings.container(copy), what="the copy does not start")
+                now.result = f"the copy runs in board {board.serial}"
             self._watch([name], begin, good="quarantined")
             console.say(f"  both are out; a new card brings the node back: make swap NODE={name}")
         finally:

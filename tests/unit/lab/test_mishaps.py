@@ -110,17 +110,40 @@ def test_up_looks_anew_at_nodes_that_were_stopped_but_not_by_hand(settings, monk
         "pi2": row("quarantined"),
         "pi3": row("held", kind="held by hand"),
     }
-    monkeypatch.setattr(rejoin, "rows", lambda _: known)
     monkeypatch.setattr(rejoin, "keys", lambda _: dict.fromkeys(known, "aa"))
-    assert program._stopped(settings, [*known, "pi4"]) == ["pi1", "pi2"]
+    assert program._stopped(settings, [*known, "pi4"], known) == ["pi1", "pi2"]
 
 
 def test_up_says_how_a_node_whose_key_was_taken_gets_back(settings, monkeypatch):
-    monkeypatch.setattr(rejoin, "rows", lambda _: {"pi1": row("quarantined")})
     monkeypatch.setattr(rejoin, "keys", lambda _: {"pi0": "aa"})
     with pytest.raises(LabError, match="pi1 has no key: its reason") as caught:
-        program._stopped(settings, ["pi0", "pi1"])
+        program._stopped(settings, ["pi0", "pi1"], {"pi1": row("quarantined")})
     assert caught.value.remedy == "make swap NODE=pi1"
+
+
+def test_up_applies_nothing_twice_to_nodes_that_the_master_converged(settings, monkeypatch):
+    since, known = (
+        5.0,
+        {
+            "pi0": row("converged", step_at=9.0, kind="first join"),
+            "pi1": row("converged", step_at=9.0, kind="restart"),
+            "pi2": row("converged", step_at=9.0, kind="restart"),
+            "pi3": row("converged", step_at=1.0, kind="first join"),
+        },
+    )
+    monkeypatch.setattr(rejoin, "rows", lambda _: known)
+    monkeypatch.setattr(cluster, "wait_for_switch", lambda *_: None)
+    program._join(settings, list(known), ["pi0", "pi1"], since, "digest")
+    assert set(converge.converged(settings)) == {"pi0", "pi1"}
+
+
+def test_up_ends_with_the_reason_of_a_node_that_the_master_could_not_converge(
+    settings, monkeypatch
+):
+    monkeypatch.setattr(rejoin, "rows", lambda _: {"pi0": row("quarantined", step_at=9.0)})
+    with pytest.raises(LabError, match="1 of 1 nodes did not converge; pi0 is quarantined: its"):
+        program._join(settings, ["pi0"], ["pi0"], 5.0, "digest")
+    assert converge.converged(settings) == {}
 
 
 def test_a_node_with_an_empty_card_is_not_what_was_applied_before(settings):
