@@ -28,8 +28,6 @@ from lab import (
 from lab.errors import LabError
 from lab.settings import Settings
 
-logging.getLogger("salt").setLevel(logging.CRITICAL)
-
 
 def up(settings: Settings, wanted: str) -> None:
     """Bring a lab to what the description says; what is there already stays."""
@@ -267,6 +265,7 @@ def _clean(settings: Settings) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point; returns the exit status."""
+    logging.getLogger("salt").setLevel(logging.CRITICAL)
     options = _parser().parse_args(argv)
     checkout = options.checkout.resolve()
     cache = (options.cache or checkout / ".cache" / "lab").resolve()
