@@ -1,0 +1,186 @@
+"""
+The nodes of a Docker swarm, as a manager sees and changes them. Runs on a manager.
+"""
+
+import time
+
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+__virtualname__ = "swarmnode"
+__func_alias__ = {"list_": "list", "set_": "set"}
+
+ROLES = ("worker", "manager")
+AVAILABILITY = ("active", "pause", "drain")
+#: How long a demoted manager may take to give up its vote.
+DEMOTE_SECONDS = 30
+
+
+def __virtual__():
+    if "swarm.ask" not in __salt__:
+        return False, "swarmnode: the execution module swarm is not loaded"
+    return __virtualname__
+
+
+def _facts(node):
+    spec, described = node["Spec"], node.get("Description") or {}
+    status, manager = node.get("Status") or {}, node.get("ManagerStatus")
+    resources, engine = described.get("Resources") or {}, described.get("Engine") or {}
+    return {
+        "id": node["ID"],
+        "hostname": described.get("Hostname") or "",
+        "role": spec.get("Role") or "worker",
+        "availability": spec.get("Availability") or "active",
+        "labels": spec.get("Labels") or {},
+        "state": status.get("State") or "unknown",
+        "message": status.get("Message") or "",
+        "address": status.get("Addr") or "",
+        "leader": bool(manager and manager.get("Leader")),
+        "reachability": manager.get("Reachability") if manager else None,
+        "arch": (described.get("Platform") or {}).get("Architecture") or "",
+        "engine": engine.get("EngineVersion") or "",
+        "engine_labels": engine.get("Labels") or {},
+        "cpus": resources.get("NanoCPUs", 0) / 10**9,
+        "memory": resources.get("MemoryBytes", 0),
+        "resources": __salt__["swarmspec.generic"](resources.get("GenericResources")),
+    }
+
+
+def list_():
+    """
+    Return the nodes of the swarm, dead ones too: id, hostname, role, availability, labels, state
+    (``ready``, ``down`` ...), address, leader, reachability (of managers), arch, engine,
+    engine_labels, cpus, memory, and generic resources such as ``{mbps: 100}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.list
+    """
+    found = [_facts(node) for node in __salt__["swarm.ask"]("nodes")]
+    return sorted(found, key=lambda node: (node["hostname"], node["id"]))
+
+
+def find(name):
+    """
+    Return the node with an id or a hostname, as :py:func:`list_` has it; None if there is none.
+
+    A node that came back with another card has two entries under its hostname: the one that is
+    ready counts, the other is in ``dead`` of the answer. Several that are ready are an error.
+
+    name
+        The hostname or the id in the swarm.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.find pi3
+    """
+    nodes = list_()
+    for node in nodes:
+        if node["id"] == name:
+            return {**node, "dead": []}
+    named = [node for node in nodes if node["hostname"] == name]
+    if not named:
+        return None
+    live = [node for node in named if node["state"] != "down"]
+    if len(live) > 1:
+        ids = ", ".join(node["id"] for node in live)
+        raise CommandExecutionError(
+            f"{name}: {len(live)} nodes of the swarm have this hostname ({ids}); "
+            "name one by its id, and give the other another hostname"
+        )
+    chosen = live[0] if live else named[-1]
+    return {**chosen, "dead": [node["id"] for node in named if node["id"] != chosen["id"]]}
+
+
+def set_(name, labels=None, availability=None, role=None):
+    """
+    Change a node of the swarm; what is left out stays.
+
+    name
+        The hostname or the id in the swarm.
+    labels
+        All its labels; others are taken away.
+    availability
+        ``active``, ``pause`` (nothing new) or ``drain`` (nothing new, what runs moves away).
+    role
+        ``worker`` or ``manager``. Docker refuses what would cost the managers their majority.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.set pi3 availability=drain
+    """
+    check(labels, availability, role)
+    found = find(name)
+    if found is None:
+        raise CommandExecutionError(f"{name}: no node of the swarm has this hostname or id")
+    node = __salt__["swarm.ask"]("inspect_node", found["id"])
+    wanted = {"Labels": labels, "Availability": availability, "Role": role}
+    spec = {**node["Spec"], **{key: val for key, val in wanted.items() if val is not None}}
+    __salt__["swarm.ask"]("update_node", node["ID"], node["Version"]["Index"], node_spec=spec)
+
+
+def check(labels=None, availability=None, role=None):
+    """
+    Raise ``SaltInvocationError`` for settings that no node can have, all faults at once.
+
+    labels, availability, role
+        See :py:func:`set_`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.check availability=drain
+    """
+    faults = []
+    if labels is not None and not (
+        isinstance(labels, dict) and all(isinstance(item, str) for item in labels.values())
+    ):
+        faults.append(f"labels: must be names with texts (numbers quoted), is {labels!r}")
+    for field, value, known in (
+        ("availability", availability, AVAILABILITY),
+        ("role", role, ROLES),
+    ):
+        if value is not None and value not in known:
+            faults.append(f"{field}: must be one of {', '.join(known)}, is {value!r}")
+    if faults:
+        raise SaltInvocationError("; ".join(faults))
+
+
+def remove(name, force=False):
+    """
+    Remove a node from the swarm; a manager is demoted first. Docker refuses to remove a node
+    that is up, and to demote a manager that the majority needs.
+
+    name
+        The hostname or the id in the swarm.
+    force
+        Remove a node that is up as well: it believes to be in the swarm until it leaves.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.remove pi3
+    """
+    found = find(name)
+    if found is None:
+        return
+    if found["state"] != "down" and not force:
+        raise CommandExecutionError(
+            f"{name}: is {found['state']}, only a node that is down is removed; let it leave "
+            "the swarm first (swarm.left), or force it"
+        )
+    if found["role"] == "manager":
+        set_(found["id"], role="worker")
+        deadline = time.monotonic() + DEMOTE_SECONDS
+        while (find(found["id"]) or {}).get("reachability") is not None:
+            if time.monotonic() > deadline:
+                raise CommandExecutionError(f"{name}: was demoted but still has a vote")
+            time.sleep(0.5)
+    __salt__["swarm.ask"]("remove_node", found["id"], force=True)

@@ -1,0 +1,129 @@
+"""
+Keep the nodes of a Docker swarm as described: labels, availability, role. Runs on a manager.
+"""
+
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+__virtualname__ = "swarmnode"
+
+
+def __virtual__():
+    if "swarmnode.list" not in __salt__:
+        return False, "swarmnode: the execution module swarmnode is not loaded"
+    return __virtualname__
+
+
+def present(name, labels=None, availability=None, role=None):
+    """
+    Ensure that a node is in the swarm and has labels, an availability and a role; what is left
+    out stays. Entries of the same hostname that are down, from before its card was swapped, are
+    removed.
+
+    name
+        The hostname or the id in the swarm.
+    labels
+        All its labels; others are taken away.
+    availability
+        ``active``, ``pause`` or ``drain``.
+    role
+        ``worker`` or ``manager``.
+
+    .. code-block:: yaml
+
+        swarm-node-pi3:
+          swarmnode.present:
+            - name: pi3
+            - labels: {site: glasgow, rack: rack1, tower: left, model: pi1b, arch: armel}
+            - availability: active
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    done = {}
+    try:
+        __salt__["swarmnode.check"](labels, availability, role)
+        here = __salt__["swarmnode.find"](name)
+        if here is None:
+            raise CommandExecutionError(
+                f"{name}: no node of the swarm has this hostname or id; let it join (swarm.joined)"
+            )
+        wanted = {"labels": labels, "availability": availability, "role": role}
+        wanted = {key: value for key, value in wanted.items() if value is not None}
+        changes = {"dead entries": {"old": here["dead"], "new": []}} if here["dead"] else {}
+        changes.update(_differences(here, wanted))
+        if not changes:
+            ret["comment"] = f"{name} is as described."
+            return ret
+        if __opts__["test"]:
+            ret["changes"] = changes
+            ret["result"] = None
+            ret["comment"] = f"{name} would be changed: {', '.join(changes)}."
+            return ret
+        if set(changes) != {"dead entries"}:
+            __salt__["swarmnode.set"](here["id"], **wanted)
+            done.update({key: val for key, val in changes.items() if key != "dead entries"})
+            if left := _differences(__salt__["swarmnode.find"](here["id"]), wanted):
+                raise CommandExecutionError(f"{name}: {', '.join(left)} did not keep what was set")
+        for entry in here["dead"]:
+            __salt__["swarmnode.remove"](entry)
+    except (CommandExecutionError, SaltInvocationError) as err:
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["changes"] = changes
+    ret["comment"] = f"{name} was changed: {', '.join(changes)}."
+    return ret
+
+
+def _differences(here, wanted):
+    changes = {
+        key: {"old": here[key], "new": wanted[key]}
+        for key in ("availability", "role")
+        if key in wanted and here[key] != wanted[key]
+    }
+    if "labels" in wanted:
+        old, new = here["labels"], wanted["labels"]
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                changes[f"labels.{key}"] = {"old": old.get(key), "new": new.get(key)}
+    return changes
+
+
+def absent(name, force=False):
+    """
+    Ensure that a node is not in the swarm any more. A manager is demoted first.
+
+    name
+        The hostname or the id in the swarm; all entries of a hostname go.
+    force
+        Remove a node that is up as well; without it that is an error.
+
+    .. code-block:: yaml
+
+        swarm-node-pi3-absent:
+          swarmnode.absent:
+            - name: pi3
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    done = {}
+    try:
+        here = __salt__["swarmnode.find"](name)
+        if here is None:
+            ret["comment"] = f"{name} is not in the swarm."
+            return ret
+        if here["state"] != "down" and not force:
+            raise CommandExecutionError(
+                f"{name}: is {here['state']}; let it leave the swarm first (swarm.left), "
+                "or say force: true"
+            )
+        entries = [*here["dead"], here["id"]]
+        changes = {"entries": {"old": entries, "new": []}}
+        if __opts__["test"]:
+            ret["changes"] = changes
+            ret["result"] = None
+            ret["comment"] = f"{name} would be removed from the swarm."
+            return ret
+        for number, entry in enumerate(entries, 1):
+            __salt__["swarmnode.remove"](entry, force=force)
+            done["entries"] = {"old": entries, "new": entries[number:]}
+    except (CommandExecutionError, SaltInvocationError) as err:
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["changes"] = changes
+    ret["comment"] = f"{name} was removed from the swarm."
+    return ret
