@@ -81,7 +81,7 @@ def database(opts: dict[str, Any]) -> Path:
     return Path(opts["cachedir"]) / "picloud" / "description.db"
 
 
-def store(opts: dict[str, Any], path: str | Path | None = None) -> Store:
+def store(opts: dict[str, Any], path: str | Path | None = None, apart: bool = False) -> Store:
     """
     Return the store of the compiled description; one object a process and folder.
 
@@ -89,6 +89,8 @@ def store(opts: dict[str, Any], path: str | Path | None = None) -> Store:
         The master's options.
     path
         The folder of the description, where it is not the one that ``opts`` names.
+    apart
+        Whether to compile in a process of its own, see :class:`picloud.store.Store`.
 
     .. code-block:: python
 
@@ -97,7 +99,7 @@ def store(opts: dict[str, Any], path: str | Path | None = None) -> Store:
     root = Path(path) if path else description(opts)
     key = (root, database(opts))
     if key not in _stores:
-        _stores[key] = Store(root, key[1], render(opts, root))
+        _stores[key] = Store(root, key[1], render(opts, root), apart=apart)
     return _stores[key]
 
 

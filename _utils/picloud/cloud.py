@@ -40,6 +40,7 @@ from picloud.checks.types import fit
 from picloud.faults import DescriptionError, Problem
 from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
+from picloud.policy import Rejoin
 from picloud.records import Node, Rack
 from picloud.seating import pack, seat
 from picloud.sections import Racks, together
@@ -64,6 +65,11 @@ class Cloud:
     def common(self) -> schema.Common:
         """Everything but racks, as validated."""
         return self._known.common
+
+    @property
+    def rejoin(self) -> Rejoin:
+        """The policy of rejoin."""
+        return self.common.rejoin
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:

@@ -12,13 +12,15 @@ import fcntl
 import json
 import os
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from picloud.faults import Fault
+from picloud.records import Node
 
 #: Seconds to wait for another process: that writes (SQLite), that compiles (the lock).
 BUSY_S = 15.0
@@ -26,9 +28,13 @@ LOCK_S = 120.0
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS views (
-    id TEXT PRIMARY KEY, key TEXT NOT NULL, view TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS views_by_key ON views (key);
+CREATE TABLE IF NOT EXISTS nodes (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, serial TEXT, mac TEXT, rack TEXT NOT NULL, port INTEGER,
+    node TEXT NOT NULL, view TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS nodes_by_key ON nodes (key);
+CREATE INDEX IF NOT EXISTS nodes_by_serial ON nodes (serial);
+CREATE INDEX IF NOT EXISTS nodes_by_mac ON nodes (mac);
+CREATE INDEX IF NOT EXISTS nodes_by_port ON nodes (rack, port);
 CREATE TABLE IF NOT EXISTS files (
     name TEXT PRIMARY KEY, digest TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -55,6 +61,8 @@ class State(NamedTuple):
         How many there are in the views.
     faults
         What was wrong with the last try.
+    rejoin
+        The policy of rejoin of the description in force, as plain data.
     """
 
     tried: str = ""
@@ -64,6 +72,7 @@ class State(NamedTuple):
     nodes: int = 0
     racks: int = 0
     faults: tuple[Fault, ...] = ()
+    rejoin: Mapping[str, Any] | None = None
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, str]) -> State:
@@ -98,8 +107,22 @@ class Database:
         """Return the state and a node's view (None for an unknown node), of one moment."""
         with self._transaction("DEFERRED") as db:
             state = _state(db)
-            row = db.execute("SELECT view FROM views WHERE id = ?", (node_id,)).fetchone()
+            row = db.execute("SELECT view FROM nodes WHERE id = ?", (node_id,)).fetchone()
         return state, json.loads(row[0]) if row else None
+
+    def node(self, node_id: str) -> Node | None:
+        """Return a node by id, or None."""
+        with self._transaction("DEFERRED") as db:
+            row = db.execute("SELECT node FROM nodes WHERE id = ?", (node_id,)).fetchone()
+        return _node(row[0]) if row else None
+
+    def find(self, serial: str = "", mac: str = "", port: tuple[str, int] = ("", 0)) -> str | None:
+        """Return the id of the node with this serial, MAC address, or rack and switch port."""
+        where = " OR ".join(("serial = ?", "mac = ?", "(rack = ? AND port = ?)"))
+        query = f"SELECT id FROM nodes WHERE {where} LIMIT 1"
+        with self._transaction("DEFERRED") as db:
+            row = db.execute(query, (serial, mac, *port)).fetchone()
+        return row[0] if row else None
 
     def state(self) -> State:
         """Return the state."""
@@ -120,7 +143,7 @@ class Database:
     def keys(self) -> set[str]:
         """Return the keys of racks whose views are kept."""
         with self._transaction("DEFERRED") as db:
-            return {key for (key,) in db.execute("SELECT DISTINCT key FROM views")}
+            return {key for (key,) in db.execute("SELECT DISTINCT key FROM nodes")}
 
     def cache(self) -> dict[str, bytes]:
         """Return the whole cache."""
@@ -146,7 +169,7 @@ class Database:
         self,
         state: State,
         *,
-        views: Mapping[str, Mapping[str, Any]],
+        nodes: Mapping[str, Sequence[tuple[Node, Any]]],
         keys: set[str],
         files: Mapping[str, tuple[str, Any]],
         names: set[str],
@@ -158,10 +181,10 @@ class Database:
 
         state
             What to say of it.
-        views
-            Views by node id, of the racks that changed, by the rack's key.
+        nodes
+            Nodes and their views, of the racks that changed, by the rack's key.
         keys
-            The keys of all racks; views of other keys go.
+            The keys of all racks; nodes of other keys go.
         files
             Digest and data by name, of the files that changed.
         names
@@ -172,14 +195,10 @@ class Database:
             The keys of the cache that this compilation asked for; others go.
         """
         with self._transaction("IMMEDIATE") as db:
-            _drop_others(db, "views", "key", keys)
+            _drop_others(db, "nodes", "key", keys)
             db.executemany(
-                "REPLACE INTO views VALUES (?, ?, ?)",
-                (
-                    (node_id, key, _text(view))
-                    for key, nodes in views.items()
-                    for node_id, view in nodes.items()
-                ),
+                "REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (_row(key, node, view) for key, racks in nodes.items() for node, view in racks),
             )
             _drop_others(db, "files", "name", names)
             db.executemany(
@@ -262,7 +281,7 @@ class Database:
         made.execute("BEGIN IMMEDIATE")
         try:
             if _version(made) != self.version:  # another process may have been first
-                for table in ("state", "views", "files", "cache"):
+                for table in ("state", "nodes", "files", "cache"):
                     made.execute(f"DROP TABLE IF EXISTS {table}")
                 for statement in TABLES.split(";"):
                     made.execute(statement)
@@ -313,6 +332,20 @@ class Corrupt(StorageError):
 
 def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def _row(key: str, node: Node, view: Any) -> tuple[Any, ...]:
+    said = (node.serial, node.mac, node.rack, node.port)
+    return (node.id, key, *said, _text(node), _text(view))
+
+
+def _node(text: str) -> Node:
+    """Return a node as it was kept; what many nodes share is in memory once."""
+    values = (
+        tuple(map(sys.intern, value)) if isinstance(value, list) else value
+        for value in json.loads(text)
+    )
+    return Node._make(sys.intern(value) if isinstance(value, str) else value for value in values)
 
 
 def _state(db: sqlite3.Connection) -> State:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import multiprocessing
 import os
 import threading
 import time
@@ -28,6 +29,8 @@ from picloud.cloud import Cloud, build
 from picloud.database import Corrupt, Database, State, StorageError
 from picloud.faults import DescriptionError, Fault
 from picloud.folder import walk
+from picloud.policy import Rejoin
+from picloud.register import Described, Register
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ View = dict[str, Any]
 #: A file: its path, when its content and its entry changed (ns), its size and its number.
 Entry = tuple[str, int, int, int, int]
 
+FORK = multiprocessing.get_context("fork")
 #: How often a compilation starts again because a file changed under it.
 TRIES = 3
 #: Seconds until a database that could not be used is tried again.
@@ -81,6 +85,9 @@ class Store:
         with mode 0600 in a folder of mode 0700.
     render
         What turns a file into YAML text; ``load.plain`` renders nothing.
+    apart
+        Whether to compile in a process of its own: what it took stays with a process that lives
+        long, and is a lot at 10,000 nodes.
 
     .. code-block:: python
 
@@ -88,8 +95,16 @@ class Store:
         view, faults = store.view("pi3")
     """
 
-    def __init__(self, root: Path, database: Path, render: load.Render = load.plain) -> None:
+    def __init__(
+        self,
+        root: Path,
+        database: Path,
+        render: load.Render = load.plain,
+        *,
+        apart: bool = False,
+    ) -> None:
         self.root = Path(root)
+        self._apart = apart
         self.render = render
         self.storage = ""
         self._version = f"{code_version()} {self.root.resolve()}"
@@ -99,6 +114,7 @@ class Store:
         self._reported = ""
         self._entries: list[Entry] = []
         self._fingerprint = ""
+        self._register: tuple[float, Register] | None = None
         self._guard = threading.RLock()
 
     def view(self, node_id: str) -> tuple[View | None, tuple[Fault, ...]]:
@@ -139,6 +155,26 @@ class Store:
             except StorageError as error:
                 memory = self._from_memory(found, error)
                 return memory.cloud, memory.state.faults
+
+    def register(self) -> Described | None:
+        """
+        Return what to look nodes up in, as of the last good description; None if there was none.
+
+        It costs the same for 14 nodes and for 10,000: a node is in memory once it was asked for.
+        """
+        with self._guard:
+            found = self.fingerprint()
+            try:
+                state = self._repaired(self._current)
+                self._recovered()
+            except StorageError as error:
+                return self._from_memory(found, error).cloud
+            if not state.good:
+                return None
+            if self._register is None or self._register[0] != state.compiled_at:
+                policy = Rejoin.model_validate(state.rejoin)
+                self._register = state.compiled_at, Register(self._database, policy)
+            return self._register[1]
 
     def state(self) -> dict[str, Any]:
         """
@@ -219,6 +255,16 @@ class Store:
 
     def _refresh(self) -> State:
         """Compile unless another process just did; return the state then."""
+        if self._apart:
+            child = FORK.Process(target=self._refresh_here)
+            child.start()
+            child.join()
+            state = self._database.state()
+            if state.tried == self.fingerprint():
+                return state
+        return self._refresh_here()
+
+    def _refresh_here(self) -> State:
         with self._database.locked():
             state = self._database.state()
             for _ in range(TRIES):
@@ -244,15 +290,15 @@ class Store:
             for file in source.files
             if kept_files.get(file.name) != file.digest
         }
-        views = {
-            rack.key: {node.id: cloud.view(node.id) for node in rack.nodes.values()}
+        nodes = {
+            rack.key: [(node, cloud.view(node.id)) for node in rack.nodes.values()]
             for rack in cloud.racks.values()
             if rack.key not in kept_keys
         }
-        state = State(found, found, now, now, len(cloud.nodes), len(cloud.racks), ())
+        state = _state_of(cloud, found, now)
         self._database.keep(
             state,
-            views=views,
+            nodes=nodes,
             keys={rack.key for rack in cloud.racks.values()},
             files=files,
             names={file.name for file in source.files},
@@ -325,7 +371,7 @@ class Store:
             memory.state = memory.state._replace(tried=found, tried_at=since, faults=faults)
         else:
             memory.cloud = cloud
-            memory.state = State(found, found, now, now, len(cloud.nodes), len(cloud.racks), ())
+            memory.state = _state_of(cloud, found, now)
         return memory
 
     def _recovered(self) -> None:
@@ -333,6 +379,12 @@ class Store:
             log.warning("%s can be used again", self._database.path)
             self.storage = ""
             self._memory = _Memory()
+
+
+def _state_of(cloud: Cloud, found: str, now: float) -> State:
+    """Return the state after a good compilation of files with this fingerprint."""
+    policy = cloud.rejoin.model_dump(mode="json")
+    return State(found, found, now, now, len(cloud.nodes), len(cloud.racks), (), policy)
 
 
 def code_version() -> str:

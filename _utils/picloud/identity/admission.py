@@ -7,11 +7,11 @@ says of itself (its serial, its MAC, its name) is a claim and counts for nothing
 
 from __future__ import annotations
 
-from picloud.cloud import Cloud
 from picloud.identity.types import Admission, Cards, CardState, Kind, Offer, Verdict
+from picloud.register import Described
 
 
-def admit(offer: Offer, cards: Cards, cloud: Cloud) -> Admission:
+def admit(offer: Offer, cards: Cards, cloud: Described) -> Admission:
     """
     Decide what becomes of an offered key.
 
@@ -60,7 +60,7 @@ def admit(offer: Offer, cards: Cards, cloud: Cloud) -> Admission:
     return _own(offer, card.card, cards, cloud, card.state)
 
 
-def _own(offer: Offer, card: str, cards: Cards, cloud: Cloud, state: CardState) -> Admission:
+def _own(offer: Offer, card: str, cards: Cards, cloud: Described, state: CardState) -> Admission:
     """The verdict on a card that was issued for the node it calls itself."""
     node = offer.id
     if cloud.node(node) is None:
@@ -78,7 +78,7 @@ def _own(offer: Offer, card: str, cards: Cards, cloud: Cloud, state: CardState) 
             f" salt-run card.prepare node={node}",
             card,
         )
-    if cloud.common.rejoin.admit == "nobody":
+    if cloud.rejoin.admit == "nobody":
         return _refuse(
             Kind.NEW_CARD,
             f"{card} was issued for {node}, but the description lets nobody in by itself"

@@ -8,7 +8,6 @@ spare card that was issued here, and never let a key in.
 
 from __future__ import annotations
 
-from picloud.cloud import Cloud, Node
 from picloud.identity.types import (
     Action,
     Board,
@@ -20,9 +19,11 @@ from picloud.identity.types import (
     Kind,
     Seen,
 )
+from picloud.records import Node
+from picloud.register import Described
 
 
-def decide(evidence: Evidence, cloud: Cloud, history: History) -> Decision:
+def decide(evidence: Evidence, cloud: Described, history: History) -> Decision:
     """
     Decide about a node that started.
 
@@ -81,7 +82,7 @@ def decide(evidence: Evidence, cloud: Cloud, history: History) -> Decision:
     return _fits(evidence, node, cloud, history) or _came(evidence, card, node, cloud, history)
 
 
-def _fits(evidence: Evidence, node: Node, cloud: Cloud, history: History) -> Decision | None:
+def _fits(evidence: Evidence, node: Node, cloud: Described, history: History) -> Decision | None:
     """What forbids that this board is the node's; None when nothing does."""
     board = evidence.board
     if board.serial and history.retired(board.serial):
@@ -109,7 +110,7 @@ def _fits(evidence: Evidence, node: Node, cloud: Cloud, history: History) -> Dec
 
 
 def _came(
-    evidence: Evidence, card: CardRecord, node: Node, cloud: Cloud, history: History
+    evidence: Evidence, card: CardRecord, node: Node, cloud: Described, history: History
 ) -> Decision:
     """The decision on a node whose card is its own and whose board may be."""
     serial, last = evidence.board.serial, history.last(node.id)
@@ -143,7 +144,7 @@ def _came(
     kind = Kind.NEW_BOARD if same_card else Kind.CARD_AND_BOARD
     reason = f"{node.id} has another board, {_call(evidence.board)} instead of {before}"
     reason += "" if same_card else f", and a new card, {card.card}"
-    if cloud.common.rejoin.boards == "confirm":
+    if cloud.rejoin.boards == "confirm":
         return _hold(kind, node.id, f"{reason}; confirm it: salt-run rejoin.adopt node={node.id}")
     if node.serial and serial and not _same(node.serial, serial):
         notes += (f"the description still declares board {node.serial} for {node.id}: edit it",)
@@ -151,7 +152,7 @@ def _came(
 
 
 def _foreign(
-    evidence: Evidence, node: Node, owner: str, cloud: Cloud, history: History
+    evidence: Evidence, node: Node, owner: str, cloud: Described, history: History
 ) -> Decision:
     """The decision on a card that runs on the board of another node."""
     alive = history.alive(owner)
@@ -184,7 +185,7 @@ def _foreign(
     )
 
 
-def _spare(evidence: Evidence, card: CardRecord, cloud: Cloud, history: History) -> Decision:
+def _spare(evidence: Evidence, card: CardRecord, cloud: Described, history: History) -> Decision:
     """The decision on a spare card: which node does its board, or its port, name?"""
     board = evidence.board
     by_board = owner_of(board, None, cloud, history)
@@ -202,7 +203,7 @@ def _spare(evidence: Evidence, card: CardRecord, cloud: Cloud, history: History)
         why = wrong
     elif history.alive(name):
         why = f"it would be {name}, which answers with another card"
-    elif cloud.common.rejoin.admit == "nobody":
+    elif cloud.rejoin.admit == "nobody":
         why = f"it would be {name}, but the description lets nobody in by itself"
     else:
         by = "board" if by_board else "switch port"
@@ -213,7 +214,7 @@ def _spare(evidence: Evidence, card: CardRecord, cloud: Cloud, history: History)
     return Decision(Kind.SPARE, Action.LOBBY, None, f"{why}; to make it a node: {command}")
 
 
-def owner_of(board: Board, node: str | None, cloud: Cloud, history: History) -> str | None:
+def owner_of(board: Board, node: str | None, cloud: Described, history: History) -> str | None:
     """
     Return the node that a board belongs to; None for a board nobody knows.
 
@@ -235,7 +236,7 @@ def owner_of(board: Board, node: str | None, cloud: Cloud, history: History) -> 
     return learned or declared
 
 
-def _declared(board: Board, cloud: Cloud) -> str | None:
+def _declared(board: Board, cloud: Described) -> str | None:
     if board.serial:
         for said in (board.serial, board.serial[-8:]):
             if (found := cloud.by_serial.get(said)) is not None:
@@ -248,7 +249,7 @@ def _board_before(node: Node, last: Seen | None) -> str | None:
     return (last.serial if last else None) or node.serial
 
 
-def _serial(cloud: Cloud, name: str) -> str | None:
+def _serial(cloud: Described, name: str) -> str | None:
     node = cloud.node(name)
     return node.serial if node else None
 

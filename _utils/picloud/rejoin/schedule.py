@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from picloud.cloud import Cloud, Node
 from picloud.policy import Rejoin
+from picloud.records import Node
+from picloud.register import Described
 
 
 class Waiting(NamedTuple):
@@ -24,7 +25,7 @@ Place = tuple[str, str]
 
 
 def pick(
-    waiting: Sequence[Waiting], running: Collection[str], cloud: Cloud, now: float
+    waiting: Sequence[Waiting], running: Collection[str], cloud: Described, now: float
 ) -> tuple[list[str], dict[str, str]]:
     """
     Choose the nodes that may be converged now, longest waiting first.
@@ -44,7 +45,7 @@ def pick(
 
         go, why = pick([Waiting("pi3", 0.0)], [], cloud, time.time())
     """
-    most = cloud.common.rejoin.at_once
+    most = cloud.rejoin.at_once
     limits = {"rack": most.rack, "hub": most.hub, "site": most.site}
     busy: Counter[Place] = Counter()
     for name in running:

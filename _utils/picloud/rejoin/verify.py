@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from picloud.cloud import Node
 from picloud.policy import Rejoin
+from picloud.records import Node
 
 
 def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) -> list[str]:
@@ -27,7 +27,7 @@ def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) 
 
     .. code-block:: python
 
-        problems(report, cloud.node("pi3"), cloud.common.rejoin, time.time()) == []
+        problems(report, cloud.node("pi3"), cloud.rejoin, time.time()) == []
     """
     found: list[str] = []
     highstate = _mapping(report.get("highstate"))
