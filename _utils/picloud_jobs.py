@@ -103,6 +103,28 @@ def grains(opts, nodes):
     return found
 
 
+def fetched(opts, nodes=None):
+    """
+    Tell when each node last fetched its pillar, which it does whenever its minion starts.
+
+    opts
+        The master's options.
+    nodes
+        The ids to look up; None for all there are.
+
+    Returns a mapping of id to seconds since 1970; empty when the master caches no grains. The time
+    is that of the cached grains, which come with the request (salt/master.py, ``_pillar``).
+    """
+    if not opts.get("minion_data_cache", True):
+        return {}
+    cache = salt.cache.factory(opts)
+    names = cache.list("grains") or () if nodes is None else nodes
+    found = {
+        name: cache.updated("grains", name) for name in names if cache.contains("grains", name)
+    }
+    return {name: at for name, at in found.items() if at}
+
+
 def connected(opts, told):
     """
     Tell which nodes hold a connection to the master, from its own sockets.
@@ -173,6 +195,27 @@ def highstates(opts, nodes, most=MOST_JOBS):
     if not opts.get("job_cache", True):
         return {}, ["The master keeps no job cache (job_cache: false), so no highstate is known."]
     return _search(_Cache(opts), set(nodes), most)
+
+
+def published(opts, function, since):
+    """
+    Tell who was sent what, from the master's job cache; a job is there before it is published.
+
+    opts
+        The master's options.
+    function, since
+        The function, and how old its jobs may be, in seconds since 1970.
+
+    Returns a set of ``(id, first argument)``.
+    """
+    cache, found = _Cache(opts), set()
+    for changed, folder in cache.newest_first():
+        if changed < since:
+            break
+        load = _load(os.path.join(folder, ".load.p"))
+        if isinstance(load, dict) and load.get("fun") == function and load.get("arg"):
+            found |= {(node, load["arg"][0]) for node in load.get("tgt") or ()}
+    return found
 
 
 def _search(cache, nodes, most):

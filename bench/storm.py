@@ -7,13 +7,16 @@ can do. No minion answers: measured is from the event to the job that asks the n
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
+import salt.cache
 import salt.utils.event
 from picloud_jobs import _Cache, _load
 
@@ -24,6 +27,10 @@ from tests.integration.head import Head
 
 KEYS, FEW = 10_000, 100
 BURSTS = (1_000, 10_000, 15_000)
+#: What happens to the engine meanwhile: nothing, asleep for 20 s, killed half way.
+HOW: tuple[dict[str, Any], ...] = ({}, {"asleep": 20}, {"killed": True})
+#: Seconds after which a master has started all it starts.
+SETTLED_S = 20
 LOCAL, ORCHESTRATED = 300, 20
 #: Seconds until what has not been done by then counts as lost.
 PATIENCE = 180
@@ -52,28 +59,41 @@ def asked(head: Head) -> list[str]:
     return found
 
 
-def burst(head: Head, names: Sequence[str], asleep: float = 0) -> tuple[float, float]:
-    """Fire a start event for each name; seconds until all were asked, and CPU of the engine."""
+def burst(
+    head: Head, names: Sequence[str], asleep: float = 0, killed: bool = False
+) -> tuple[float, float]:
+    """
+    Fire a start event for each name; seconds until all were asked, and CPU of the engine.
+
+    A minion that starts fetches its pillar first, and the master keeps the grains that come with
+    that: so they are there before the events are.
+    """
     bus = salt.utils.event.get_master_event(head.opts, head.opts["sock_dir"], listen=False)
     before, known = len(asked(head)), {n for n in names if not n.startswith("ghost")}
+    time.sleep(2)
+    for name in known:
+        salt.cache.factory(head.opts).store("grains", name, {"id": name})
     engine = head.engine()
     used, begin = sum(engine.cpu_times()[:2]), time.time()
     if asleep:
         engine.suspend()
     try:
-        for name in names:
+        for number, name in enumerate(names):
+            if killed and number == len(names) // 2:
+                engine.kill()
             bus.fire_event({"id": name}, f"salt/minion/{name}/start")
         if asleep:
             time.sleep(max(0.0, asleep - (time.time() - begin)))
     finally:
-        engine.resume()
+        if not killed:
+            engine.resume()
         bus.destroy()
     end = time.time() + PATIENCE
     while time.time() < end and len(asked(head)) - before < len(known):
         time.sleep(1)
     head.quiet(PATIENCE)
     last = max((row.step_at for row in head.ledger.rejoins.all()), default=begin)
-    return last - begin, sum(engine.cpu_times()[:2]) - used
+    return last - begin, 0 if killed else sum(engine.cpu_times()[:2]) - used
 
 
 def master(folder: Path, keys: int, **more: object) -> Head:
@@ -138,7 +158,7 @@ def figures() -> Iterator[Figure]:
         folder = Path(temporary)
         idle = master(folder, FEW, engines=[])
         idle.start(engine=False)
-        time.sleep(5)
+        time.sleep(SETTLED_S)
         idle_mb = pss(idle)
         idle.kill()
         local = stock(folder, REACT_LOCAL, "salt/job", LOCAL)
@@ -152,26 +172,29 @@ def figures() -> Iterator[Figure]:
         few.kill()
         many = master(folder, max(BURSTS))
         many.start()
+        with_keys(many, KEYS)
+        time.sleep(SETTLED_S)
+        many_mb = pss(many)
         with_keys(many, max(BURSTS))
         try:
             lost = doubled = 0
             rates, costs = [], []
-            for size, asleep in ((size, asleep) for size in BURSTS for asleep in (0, 20)):
+            for size, how in itertools.product(BURSTS, HOW):
                 names = [f"pi{number}" for number in range(size)]
                 before = len(asked(many))
                 ghosts = [f"ghost-{number}" for number in range(size // 10)]
-                seconds, used = burst(many, [*names, *ghosts], asleep)
+                seconds, used = burst(many, [*names, *ghosts], **how)
                 new = asked(many)[: len(asked(many)) - before]
                 lost += len(set(names) - set(new))
                 doubled += len(new) - len(set(new))
-                if not asleep:
+                if not how:
                     rates.append(size / seconds)
                     costs.append(used / (size + len(ghosts)))
-            many_mb = pss(many)
+            after_mb = pss(many)
         finally:
             many.kill()
     sizes = ", ".join(str(size) for size in BURSTS)
-    yield Figure("storm_lost", lost, "nodes", f"bursts of {sizes}, each also asleep for 20 s")
+    yield Figure("storm_lost", lost, "nodes", f"bursts of {sizes}, also asleep 20 s, and killed")
     yield Figure("storm_doubled", doubled, "nodes", "asked twice for one event")
     rate = statistics.median(rates)
     yield Figure("storm_vs_local", rate / local, "x", f"reactor -> local: {local:.0f} events/s")
@@ -188,3 +211,4 @@ def figures() -> Iterator[Figure]:
         f"100 keys: {cost_few * 1000:.2f} ms CPU an event",
     )
     yield Figure("master_pss_vs_idle", many_mb / idle_mb, "x", f"idle: {idle_mb:.0f} MB")
+    yield Figure("master_pss_after_vs_idle", after_mb / idle_mb, "x", "after all bursts")

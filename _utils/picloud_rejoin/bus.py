@@ -20,7 +20,7 @@ PREFIX = "picloud/rejoin"
 MOST = 5000
 #: Longest names and keys that are looked at; a PEM of 8192 bits has 1,400 characters.
 LONGEST_NAME, LONGEST_KEY = 64, 4096
-REPORTS = ("pirejoin.evidence", "pirejoin.verify")
+EVIDENCE, VERIFY = "pirejoin.evidence", "pirejoin.verify"
 SYNC = "saltutil.sync_all"
 
 
@@ -95,6 +95,6 @@ def answer(tag, data):
     if not tag.startswith("salt/job/") or "/ret/" not in tag or not isinstance(data, dict):
         return None
     name, function = data.get("id"), data.get("fun")
-    if not isinstance(name, str) or function not in (*REPORTS, SYNC):
+    if not isinstance(name, str) or function not in (EVIDENCE, VERIFY, SYNC):
         return None
     return name, function, data.get("return")

@@ -11,33 +11,47 @@ import random
 import secrets
 import time
 from contextlib import contextmanager
+from enum import Enum
 
-from picloud.identity import Board, Evidence, Offer, Verdict, admit, decide, fingerprint
+import picloud_jobs
+from picloud import database
+from picloud.identity import Offer, Verdict, admit, fingerprint
 from picloud.ledger import DecisionRow, StorageError
 from picloud.ledger.strangers import Stranger
 from picloud.rejoin import steps
 from picloud.rejoin.schedule import Waiting, pick
 from picloud.rejoin.steps import Step
-from picloud.rejoin.verify import problems
 
 from picloud_rejoin import bus as buses
-from picloud_rejoin import proof
 from picloud_rejoin.acts import Acts
-from picloud_rejoin.history import AskFirst, LedgerHistory, Probes
-from picloud_rejoin.sweep import sweep
+from picloud_rejoin.answers import Answers
+from picloud_rejoin.history import LedgerHistory, Probes
+from picloud_rejoin.sweep import catch_up, sweep
 
 log = logging.getLogger(__name__)
 
+#: The ledger, or the compiled description, cannot be read or written now.
+UNUSABLE = (StorageError, database.StorageError)
 #: Hints looked at in one round.
 ROUND = 1000
 #: Seconds until a batch that nobody claimed is asked for again.
 UNCLAIMED_S = 30.0
 #: Seconds from the event that starts a batch until the nodes surely run its highstate.
 BEGUN_S = 20.0
-#: How often a question that was answered is asked again because somebody could not answer it.
-DOUBTS = 8
+#: Seconds between two questions to one node, however often it is said to have started.
+PACE_S = 5.0
+#: The time of a fetched pillar is known in whole seconds.
+FETCH_S = 1.0
 #: Hints kept in memory while the ledger cannot be written; those of more nodes come again.
 KEPT = 20000
+
+
+class Look(Enum):
+    """When to look at a node."""
+
+    NOW = 1
+    LATER = 2
+    NEVER = 3
 
 
 class Engine:
@@ -57,21 +71,21 @@ class Engine:
         self.probes = Probes()
         self.history = LedgerHistory(ledger, self.probes)
         self.acts = Acts(self)
+        self.answers = Answers(self)
         self._heard = {}
-        self._answers = {}
-        self._decided = {}
         self._checks = {}
-        self._doubts = {}
+        self._checked = {}
         self._swept = self._storage_said = 0.0
 
     @property
     def policy(self):
         """The description's ``rejoin``."""
-        return self.cloud.common.rejoin
+        return self.cloud.rejoin
 
     def run(self):
         """Work for ever."""
-        self._retried(self.resume)
+        while not self.retried(self.resume):
+            pass
         while True:
             self.round(self.bus.drain(wait=0.25))
 
@@ -88,9 +102,9 @@ class Engine:
                 if key in self._heard or len(self._heard) < KEPT:
                     self._heard[key] = hint
             elif (found := buses.answer(tag, data)) is not None:
-                with self._alone(found[0]):
-                    self._answered(*found)
-        self._retried(self._work)
+                with self.alone(found[0]):
+                    self.answers.take(*found)
+        self.retried(self._work)
 
     def resume(self):
         """Take up what was under way when the engine ended."""
@@ -100,31 +114,37 @@ class Engine:
             self._check_later(row)
         if busy:
             log.info("Rejoin goes on with %d nodes", len(busy))
+        catch_up(self, time.time())
 
-    def _retried(self, work):
-        """Work as far as the ledger can be written; what could not be recorded is not done."""
+    def retried(self, work):
+        """
+        Work as far as the ledger can be written; what could not be recorded is not done.
+
+        Returns whether all was done.
+        """
         try:
             work()
-        except StorageError as err:
+            return True
+        except UNUSABLE as err:
             now = time.time()
             if now - self._storage_said > 60:
                 self._storage_said = now
                 log.error("Rejoin lets nobody in and goes on by itself when it can: %s", err)
             time.sleep(1)
+            return False
 
     @contextmanager
-    def _alone(self, name):
+    def alone(self, name):
         """What is wrong with one name never stops the others; nothing is done for that one."""
         try:
             yield
-        except StorageError:
+        except UNUSABLE:
             raise
         except Exception:
             log.exception("Rejoin leaves %a out, this is a fault of the engine", name[:64])
 
     def _compiled(self):
-        cloud, _faults = self.store.cloud()
-        self.cloud = cloud if cloud is not None else self.cloud
+        self.cloud = self.store.register() or self.cloud
         return self.cloud is not None
 
     def _work(self):
@@ -140,7 +160,7 @@ class Engine:
             self.ledger.journal.done([hint for hint in hints if hint not in again])
             if again or len(hints) < ROUND:
                 break
-        self._settle(now)
+        self.answers.settle(now)
         self._check(now)
         self._overdue(now)
         self._dispatch(now)
@@ -152,11 +172,17 @@ class Engine:
         """Look at what hints point to; return those to be looked at again."""
         again, starts = [], []
         for hint in hints:
-            with self._alone(hint.node):
+            with self.alone(hint.node):
                 if hint.kind == "offer":
                     if not self._offered(hint, now):
                         again.append(hint)
-                elif hint.kind == "start" or self.acts.asked_for(hint, now):
+                elif hint.kind == "start":
+                    look = Look.NOW if hint.data.get("again") else self._worth(hint.node, now)
+                    if look is Look.NOW:
+                        starts.append(hint.node)
+                    elif look is Look.LATER:
+                        again.append(hint)
+                elif self.acts.asked_for(hint, now):
                     starts.append(hint.node)
         self._started(starts, now)
         return again
@@ -175,7 +201,7 @@ class Engine:
         admission = admit(Offer(name, hint.fingerprint, alive), self.ledger.cards, self.cloud)
         if admission.verdict is Verdict.ASK:
             if not self.probes.waiting(name, now):
-                self._probe(name, now)
+                self.probe(name, now)
             return False
         if admission.verdict is Verdict.ADMIT:
             began = self.probes.asked.pop(name).since if name in self.probes.asked else now
@@ -202,6 +228,18 @@ class Engine:
                 self.ledger.decisions.add(row)
             self.bus.tell("refused", hint.node, kind=str(admission.kind), reason=admission.reason)
 
+    def _worth(self, name, now):
+        """Tell whether to look at a node that is said to have started: that may be said often."""
+        row = self.ledger.rejoins.get(name)
+        if row is None:
+            return Look.NOW
+        fetched = picloud_jobs.fetched(self.opts, [name]).get(name, 0.0)
+        if 0 < fetched < row.step_at - FETCH_S:
+            return Look.NEVER  # what started since fetched its pillar, and this one did not
+        if row.step == Step.ASKED and now < row.step_at + PACE_S:
+            return Look.LATER
+        return Look.NOW
+
     def _started(self, names, now):
         """Ask nodes that started who they are."""
         nonce, rows = secrets.token_hex(16), []
@@ -227,7 +265,7 @@ class Engine:
             rows.append(steps.asked(row, nonce, self.policy, now))
         if rows:
             self.ledger.rejoins.put(rows)
-            self.jobs.send([row.node for row in rows], "pirejoin.evidence", nonce)
+            self.jobs.send([row.node for row in rows], buses.EVIDENCE, nonce)
 
     def _check_later(self, row):
         """
@@ -236,130 +274,25 @@ class Engine:
         On the node, the verification waits for a highstate that is under way; asked for earlier, it
         would find a node that nobody has converged yet, and call that a failure.
         """
-        self._checks[row.node] = row.step_at + BEGUN_S
+        if row.node not in self._checks:
+            at = max(row.step_at + BEGUN_S, self._checked.get(row.node, 0.0) + PACE_S)
+            self._checks[row.node] = at
 
     def _check(self, now):
         """Verify those whose time has come."""
         for node in [node for node, at in self._checks.items() if at <= now]:
             del self._checks[node]
+            self._checked[node] = now
             row = self.ledger.rejoins.get(node)
             if row is not None and row.step == Step.CONVERGING:
-                self.jobs.send([node], "pirejoin.verify", row.nonce)
+                self.jobs.send([node], buses.VERIFY, row.nonce)
 
-    def _probe(self, node, now):
+    def probe(self, node, now):
         """Ask whether a node still answers."""
         nonce = secrets.token_hex(16)
         self.probes.ask(node, nonce, now, self.policy.limits_s.alive)
         if self.keys.accepted(node) is not None:
-            self.jobs.send([node], "pirejoin.evidence", nonce)
-
-    def _answered(self, node, function, answer):
-        """Take in an answer; it counts only when the node's key signed it."""
-        if function == buses.SYNC or isinstance(answer, str):
-            self._without_modules(node, function)
-            return
-        public = self.keys.accepted(node) if proof.nonce(answer) else None
-        if public is None:
-            return
-        try:
-            report = proof.check(answer, public, node)
-        except proof.ProofError as err:
-            log.warning("Rejoin does not count a report: %s", err)
-            return
-        board = proof.board(report)
-        if function == "pirejoin.verify":
-            self._retried(lambda: self._verified(node, public, board, report))
-        elif self._decided.get(node, ("",))[0] == report["nonce"]:
-            self._retried(lambda: self._second(node, public, board))
-        elif not self.probes.answered(node, report["nonce"], board.serial):
-            found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
-            if board not in found[2] and len(found[2]) < 8:
-                found[2].append(board)
-
-    def _without_modules(self, node, function):
-        """
-        A node on its first day has no modules of ours: bring them, then ask again.
-
-        When the node itself has answered, it may be a copy on its first day. Such an answer is not
-        signed and may be forged, so all it leads to is the same question, a few times.
-        """
-
-        def act():
-            row = self.ledger.rejoins.get(node)
-            if row is None:
-                return
-            nonce = row.nonce
-            if row.step != Step.ASKED:
-                nonce = self._decided.get(node, ("",))[0]
-                if not nonce or not self._doubted(node, nonce, function):
-                    return
-            if function == buses.SYNC:
-                self.jobs.send([node], "pirejoin.evidence", nonce)
-            elif function == "pirejoin.evidence":
-                self.jobs.send([node], buses.SYNC)
-
-        self._retried(act)
-
-    def _doubted(self, node, nonce, function):
-        """Tell whether an answered question is worth asking again: bounded for each question."""
-        asked = self._doubts[node][1] if self._doubts.get(node, ("",))[0] == nonce else 0
-        if asked >= DOUBTS or (asked == 0 and function == buses.SYNC):
-            return False
-        self._doubts[node] = (nonce, asked + 1)
-        return True
-
-    def _settle(self, now):
-        """Decide about nodes whose answers are in."""
-        for (node, nonce), (at, public, boards) in list(self._answers.items()):
-            if now - at < self.policy.gather_s:
-                continue
-            row = self.ledger.rejoins.get(node)
-            if row is None or row.step != Step.ASKED or row.nonce != nonce:
-                del self._answers[node, nonce]
-                continue
-            done = True
-            with self._alone(node):
-                done = self._settled(row, public, boards, now)
-            if done:
-                del self._answers[node, nonce]
-
-    def _settled(self, row, public, boards, now):
-        """Decide about one node; False when another one has to be asked first."""
-        port = self.ledger.boards.port(boards[0].mac)
-        evidence = Evidence(row.node, fingerprint(public), boards[0], tuple(boards[1:]), port)
-        try:
-            decision = decide(evidence, self.cloud, self.history)
-        except AskFirst as ask:
-            if not self.probes.waiting(ask.args[0], now):
-                self._probe(ask.args[0], now)
-            return False
-        self.acts.carry_out(row, evidence, decision, now)
-        self._decided[row.node] = (row.nonce, boards[0])
-        return True
-
-    def _second(self, node, public, board):
-        """Another answer to a question that was decided: a second board with the same key?"""
-        row, (_, first) = self.ledger.rejoins.get(node), self._decided[node]
-        if row is not None and board.serial and board.serial != first.serial:
-            self._settled(row, public, [first, board], time.time())
-
-    def _verified(self, node, public, board, report):
-        """Take in the verification of a node that is being converged."""
-        row, now = self.ledger.rejoins.get(node), time.time()
-        if row is None or row.nonce != report["nonce"]:
-            return
-        if row.serial and board.serial and board.serial != row.serial:
-            self._settled(row, public, [Board(serial=row.serial), board], now)
-            return
-        if row.step != Step.CONVERGING:
-            return
-        described = self.cloud.node(node)
-        if described is None:
-            return
-        found = problems(report, described, self.policy, now)
-        row = steps.verified(row, found, self.policy, now, random.random())
-        self.ledger.rejoins.put([row])
-        self.acts.told(row, now)
+            self.jobs.send([node], buses.EVIDENCE, nonce)
 
     def _overdue(self, now):
         for row in self.ledger.rejoins.late(now):

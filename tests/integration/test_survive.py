@@ -1,9 +1,11 @@
 """The engine, the master and the ledger fail in the middle of a rejoin: nothing is lost."""
 
+import random
 import sqlite3
 import time
 from contextlib import suppress
 
+import picloud_jobs
 import pytest
 import salt.utils.event
 from picloud.identity import fingerprint
@@ -110,6 +112,63 @@ def test_the_engine_is_killed_in_every_step_of_a_rejoin(head, make, swapped):
     assert not head.ledger.admissions.waiting()
 
 
+def test_the_node_is_killed_in_every_step_of_its_rejoin(head, make, swapped):
+    pi = make("00000000e0000001")
+    began = time.time()
+    pi.first_boot(swapped("pi0"))
+    pi.start()
+    killed = []
+
+    def go_on():
+        row = head.ledger.rejoins.get("pi0")
+        if row is None or row.since < began - 60:
+            return False
+        if row.step not in (*killed, "converged"):
+            killed.append(row.step)
+            pi.kill()
+            pi.start()
+        return row.step == "converged" and row.step_at > began
+
+    head.wait(go_on, 240)
+    assert {"admitted", "asked", "converging"} <= set(killed)
+    row = head.ledger.rejoins.get("pi0")
+    assert (row.card, row.serial) == (head.ledger.cards.in_use("pi0").card, "00000000e0000001")
+    assert not row.aside
+
+
+def test_events_that_come_twice_and_in_any_order(head, make, swapped):
+    """All that a node's way back puts on the bus is fired again and again, shuffled."""
+    listen = salt.utils.event.get_master_event(head.opts, head.opts["sock_dir"], listen=True)
+    fire = salt.utils.event.get_master_event(head.opts, head.opts["sock_dir"], listen=False)
+    pi = make("00000000e0000001")
+    seed = swapped("pi0")
+    began, seen, shuffled = time.time(), [], random.Random(7)
+    decided = len(head.ledger.decisions.of("pi0", 1000))
+    try:
+        pi.first_boot(seed)
+        pi.start()
+
+        def go_on():
+            while (event := listen.get_event(wait=0.05, full=True)) is not None:
+                if event["data"].get("id") == "pi0" and "again" not in event["data"]:
+                    seen.append((event["tag"], event["data"] | {"again": True}))
+            for tag, data in shuffled.sample(seen, min(len(seen), 20)):
+                fire.fire_event(data, tag)
+            row = head.ledger.rejoins.get("pi0")
+            return row.step == "converged" and row.step_at > began
+
+        head.wait(go_on, 180)
+        head.quiet()
+    finally:
+        listen.destroy()
+        fire.destroy()
+    assert {tag.split("/")[1] for tag, _ in seen} >= {"auth", "minion", "job"}
+    new = head.ledger.decisions.of("pi0", 1000)[: -decided or None]
+    said = [(row.kind, row.action) for row in reversed(new)]
+    assert said == [("new card", "admit"), ("new card", "converge"), ("new card", "converged")]
+    assert head.ledger.rejoins.get("pi0").tries == 0
+
+
 def test_the_master_is_killed_while_a_node_is_converged(head, make, swapped):
     pi = make("00000000e0000002")
     pi.first_boot(swapped("pi1"))
@@ -119,6 +178,27 @@ def test_the_master_is_killed_while_a_node_is_converged(head, make, swapped):
     head.start()
     row = head.step("pi1", "converged", seconds=180)
     assert row.serial == "00000000e0000002"
+
+
+def test_a_start_that_nobody_heard_is_caught_up_with(head, make, swapped):
+    """A node starts on another board; its event dies with the engine."""
+    pi = make("00000000e0000001")
+    pi.first_boot(swapped("pi0"))
+    pi.start()
+    before = head.step("pi0", "converged", since=time.time(), seconds=180)
+    pi.kill()
+    time.sleep(2)
+    process, fetched = head.engine(), picloud_jobs.fetched(head.opts)["pi0"]
+    process.suspend()
+    pi.put(boards.make("test", Node("any", "rack1", "pi2b", None, None, "00000000e0000007", 1024)))
+    pi.start()
+    head.wait(lambda: picloud_jobs.fetched(head.opts)["pi0"] > fetched)
+    time.sleep(10)  # from the pillar to the event that it started
+    assert head.ledger.rejoins.get("pi0") == before
+    process.kill()
+    row = head.step("pi0", "converged", since=before.step_at, seconds=180)
+    assert (row.kind, row.serial) == ("new board", "00000000e0000007")
+    assert "may have started unheard" in head.log
 
 
 def test_killed_between_the_record_and_the_key(head, swapped):

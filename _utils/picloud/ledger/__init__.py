@@ -14,6 +14,7 @@ from picloud.ledger.cards import CardRow, CardShelf
 from picloud.ledger.database import Database, StorageError
 from picloud.ledger.decisions import DecisionRow, Decisions
 from picloud.ledger.journal import Hint, Journal
+from picloud.ledger.marks import Marks
 from picloud.ledger.rejoins import Batches, Rejoin, Rejoins
 from picloud.ledger.strangers import Strangers
 
@@ -56,3 +57,4 @@ class Ledger:
         self.admissions = Admissions(self.database)
         self.decisions = Decisions(self.database)
         self.strangers = Strangers(self.database)
+        self.marks = Marks(self.database)

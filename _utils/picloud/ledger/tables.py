@@ -168,3 +168,10 @@ strangers = Table(
     Column("at", Float, nullable=False),
     Index("strangers_by_time", "at"),
 )
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("at", Float, nullable=False),
+)

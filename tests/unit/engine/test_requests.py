@@ -66,8 +66,9 @@ def quiet(monkeypatch):
 def engine(tmp_path):
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger' / 'ledger.db'}")
     cloud = tiny()
-    store = SimpleNamespace(cloud=lambda: (cloud, []))
-    return Engine({}, ledger=ledger, store=store, keys=Keys(), bus=Bus(), jobs=Jobs())
+    store = SimpleNamespace(register=lambda: cloud)
+    opts = {"minion_data_cache": False}
+    return Engine(opts, ledger=ledger, store=store, keys=Keys(), bus=Bus(), jobs=Jobs())
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_a_spare_card_leaves_the_lobby_when_the_node_says_who_it_is(engine, ask)
     engine.ledger.rejoins.put([Rejoin(CARD, "bound", card=CARD)])
     put(engine, "asked", nonce="n")
     evidence = Evidence(NODE, fingerprint(public), Board(serial="00000000e0000001"))
-    decision = decide(evidence, engine.store.cloud()[0], engine.history)
+    decision = decide(evidence, engine.store.register(), engine.history)
     engine.acts.carry_out(engine.ledger.rejoins.get(NODE), evidence, decision, 2.0)
     assert engine.ledger.rejoins.get(NODE).step == "waiting"
     assert engine.ledger.rejoins.get(CARD) is None

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from picloud.identity import CardState
 from picloud.ledger import CardRow, DecisionRow, Hint, Ledger, Rejoin, StorageError, tables
 from picloud.ledger.admissions import Pending
+from picloud.ledger.database import MIGRATIONS
 from picloud.ledger.decisions import KEPT as DECISIONS_KEPT
 from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
 from picloud.ledger.strangers import Stranger
@@ -289,7 +290,8 @@ def test_what_fails_in_a_step_leaves_nothing_of_it(ledger):
     with pytest.raises(StorageError):
         fail()
     with ledger.database.read() as connection:
-        assert connection.execute(sa.select(tables.version.c.number)).scalar_one() == 1
+        found = connection.execute(sa.select(tables.version.c.number)).scalar_one()
+    assert found == len(MIGRATIONS) + 1
 
 
 def test_a_ledger_of_a_newer_version_is_refused(url, ledger):
@@ -308,9 +310,17 @@ def test_an_older_ledger_is_migrated_once(url, ledger, monkeypatch):
         ran.append(connection.execute(sa.select(tables.cards.c.card)).scalar_one())
         connection.execute(sa.text("alter table cards add column colour varchar(16)"))
 
-    monkeypatch.setattr("picloud.ledger.database.MIGRATIONS", (step,))
+    monkeypatch.setattr("picloud.ledger.database.MIGRATIONS", (*MIGRATIONS, step))
     for _ in range(2):
         again = Ledger(url)
         assert again.cards.get("one").public == "public of one"
         again.database.close()
     assert ran == ["one"]
+
+
+def test_a_mark_is_a_time_and_the_last_one_counts(ledger):
+    assert ledger.marks.at("listened") == 0.0
+    ledger.marks.put("listened", 5.0)
+    ledger.marks.put("listened", 7.5)
+    assert ledger.marks.at("listened") == 7.5
+    assert ledger.marks.at("other") == 0.0

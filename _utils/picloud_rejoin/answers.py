@@ -1,0 +1,188 @@
+"""
+What nodes answer: gathered for a moment, in case that two have the same key, and decided about.
+"""
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+
+from picloud.identity import Board, Evidence, decide, fingerprint
+from picloud.rejoin import steps
+from picloud.rejoin.steps import Step
+from picloud.rejoin.verify import problems
+
+from picloud_rejoin import bus as buses
+from picloud_rejoin import proof
+from picloud_rejoin.history import AskFirst
+
+log = logging.getLogger(__name__)
+
+#: How often a question that was answered is asked again because somebody could not answer it.
+DOUBTS = 8
+#: Seconds until the question is asked again, or modules are sent again, for one node.
+PACES_S = {buses.SYNC: 1.0, buses.EVIDENCE: 5.0}
+
+
+@dataclass
+class Doubt:
+    """
+    A question that somebody could not answer.
+
+    nonce
+        What the answer has to carry.
+    times
+        How often it was asked again, or modules were sent.
+    at
+        When each was last done, by what was answered.
+    """
+
+    nonce: str
+    times: int = 0
+    at: dict = field(default_factory=dict)
+
+    def next(self, function, now, is_open):
+        """
+        Tell whether to go on after an answer that was none.
+
+        function
+            What was answered: that modules are there, or else that they are missing.
+        now, is_open
+            The time, and whether nobody has answered yet.
+        """
+        first = function == buses.SYNC and not self.at
+        if now - self.at.get(function, 0.0) < PACES_S[function]:
+            return False
+        if not is_open and (first or self.times >= DOUBTS):
+            return False
+        self.at[function] = now
+        self.times += 1
+        return True
+
+
+class Answers:
+    """
+    The answers to an engine's questions. In memory only: after a restart the questions are asked
+    again.
+
+    engine
+        The engine.
+    """
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._answers = {}
+        self._decided = {}
+        self._doubts = {}
+
+    def take(self, node, function, answer):
+        """
+        Take in an answer; it counts only when the node's key signed it.
+
+        node, function, answer
+            What :func:`picloud_rejoin.bus.answer` returned.
+        """
+        if function == buses.SYNC or (function == buses.EVIDENCE and isinstance(answer, str)):
+            self._without_modules(node, function)
+            return
+        public = self._engine.keys.accepted(node) if proof.nonce(answer) else None
+        if public is None:
+            return
+        try:
+            report = proof.check(answer, public, node)
+        except proof.ProofError as err:
+            log.warning("Rejoin does not count a report: %s", err)
+            return
+        board = proof.board(report)
+        if function == buses.VERIFY:
+            self._engine.retried(lambda: self._verified(node, public, board, report))
+        elif self._decided.get(node, ("",))[0] == report["nonce"]:
+            self._engine.retried(lambda: self._second(node, public, board))
+        elif not self._engine.probes.answered(node, report["nonce"], board.serial):
+            found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
+            if board not in found[2] and len(found[2]) < 8:
+                found[2].append(board)
+
+    def _without_modules(self, node, function):
+        """
+        A node on its first day has no modules of ours: bring them, then ask again.
+
+        When the node itself has answered, it may be a copy on its first day. Such an answer is not
+        signed and may be forged, so all it leads to is the same question: not often, and only a few
+        times for one that was answered.
+        """
+
+        def act():
+            row, now = self._engine.ledger.rejoins.get(node), time.time()
+            if row is None:
+                return
+            nonce = row.nonce if row.step == Step.ASKED else self._decided.get(node, ("",))[0]
+            doubt = self._doubts.get(node)
+            if doubt is None or doubt.nonce != nonce:
+                doubt = self._doubts[node] = Doubt(nonce)
+            if not nonce or not doubt.next(function, now, row.step == Step.ASKED):
+                return
+            if function == buses.SYNC:
+                self._engine.jobs.send([node], buses.EVIDENCE, nonce)
+            else:
+                self._engine.jobs.send([node], buses.SYNC)
+
+        self._engine.retried(act)
+
+    def settle(self, now):
+        """
+        Decide about nodes whose answers are in.
+
+        now
+            The time, in seconds since 1970.
+        """
+        for (node, nonce), (at, public, boards) in list(self._answers.items()):
+            if now - at < self._engine.policy.gather_s:
+                continue
+            row = self._engine.ledger.rejoins.get(node)
+            if row is None or row.step != Step.ASKED or row.nonce != nonce:
+                del self._answers[node, nonce]
+                continue
+            done = True
+            with self._engine.alone(node):
+                done = self._settled(row, public, boards, now)
+            if done:
+                del self._answers[node, nonce]
+
+    def _settled(self, row, public, boards, now):
+        """Decide about one node; False when another one has to be asked first."""
+        port = self._engine.ledger.boards.port(boards[0].mac)
+        evidence = Evidence(row.node, fingerprint(public), boards[0], tuple(boards[1:]), port)
+        try:
+            decision = decide(evidence, self._engine.cloud, self._engine.history)
+        except AskFirst as ask:
+            if not self._engine.probes.waiting(ask.args[0], now):
+                self._engine.probe(ask.args[0], now)
+            return False
+        self._engine.acts.carry_out(row, evidence, decision, now)
+        self._decided[row.node] = (row.nonce, boards[0])
+        return True
+
+    def _second(self, node, public, board):
+        """Another answer to a question that was decided: a second board with the same key?"""
+        row, (_, first) = self._engine.ledger.rejoins.get(node), self._decided[node]
+        if row is not None and board.serial and board.serial != first.serial:
+            self._settled(row, public, [first, board], time.time())
+
+    def _verified(self, node, public, board, report):
+        """Take in the verification of a node that is being converged."""
+        row, now = self._engine.ledger.rejoins.get(node), time.time()
+        if row is None or row.nonce != report["nonce"]:
+            return
+        if row.serial and board.serial and board.serial != row.serial:
+            self._settled(row, public, [Board(serial=row.serial), board], now)
+            return
+        if row.step != Step.CONVERGING:
+            return
+        described = self._engine.cloud.node(node)
+        if described is None:
+            return
+        found = problems(report, described, self._engine.policy, now)
+        row = steps.verified(row, found, self._engine.policy, now, random.random())
+        self._engine.ledger.rejoins.put([row])
+        self._engine.acts.told(row, now)
