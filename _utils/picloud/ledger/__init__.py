@@ -17,6 +17,7 @@ from picloud.ledger.journal import Hint, Journal
 from picloud.ledger.marks import Marks
 from picloud.ledger.rejoins import Batches, Rejoin, Rejoins
 from picloud.ledger.strangers import Strangers
+from picloud.ledger.swarms import Swarms
 
 __all__ = [
     "BoardRow",
@@ -58,3 +59,4 @@ class Ledger:
         self.decisions = Decisions(self.database)
         self.strangers = Strangers(self.database)
         self.marks = Marks(self.database)
+        self.swarms = Swarms(self.database)

@@ -17,7 +17,11 @@ from picloud.ledger import tables
 
 #: Steps from one version of the tables to the next; entry n leads from version n + 1 to n + 2. The
 #: first version is made from ``tables`` as they are, so a step is only for databases older than it.
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (tables.marks.create,)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    tables.marks.create,
+    tables.swarms.create,
+    tables.swarm_tokens.create,
+)
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20
 #: Number of PostgreSQL's advisory lock while tables are made: any that nobody else takes there.

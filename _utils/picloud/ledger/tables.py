@@ -175,3 +175,21 @@ marks = Table(
     Column("name", String(32), primary_key=True),
     Column("at", Float, nullable=False),
 )
+
+swarms = Table(
+    "swarms",
+    metadata,
+    Column("site", String(63), primary_key=True),
+    Column("began_by", String(63), nullable=False),
+    Column("cluster", String(64)),
+    Column("at", Float, nullable=False),
+)
+
+swarm_tokens = Table(
+    "swarm_tokens",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)

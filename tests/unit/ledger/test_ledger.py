@@ -17,6 +17,7 @@ from picloud.ledger.database import MIGRATIONS
 from picloud.ledger.decisions import KEPT as DECISIONS_KEPT
 from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
 from picloud.ledger.strangers import Stranger
+from picloud.ledger.swarms import Swarm, Token
 
 
 @pytest.fixture
@@ -324,3 +325,17 @@ def test_a_mark_is_a_time_and_the_last_one_counts(ledger):
     ledger.marks.put("listened", 7.5)
     assert ledger.marks.at("listened") == 7.5
     assert ledger.marks.at("other") == 0.0
+
+
+def test_a_site_has_one_swarm_and_a_node_one_token(ledger):
+    assert ledger.swarms.get("glasgow") is None
+    ledger.swarms.put(Swarm("glasgow", "pi0", None, 1.0))
+    ledger.swarms.put(Swarm("glasgow", "pi0", "abc", 2.0))
+    assert ledger.swarms.get("glasgow") == Swarm("glasgow", "pi0", "abc", 2.0)
+    ledger.swarms.give(Token("pi3", "worker", "sealed:one", 1.0))
+    ledger.swarms.give(Token("pi3", "manager", "sealed:two", 2.0))
+    assert ledger.swarms.token("pi3") == Token("pi3", "manager", "sealed:two", 2.0)
+    ledger.swarms.taken(["pi3", "pi4"])
+    ledger.swarms.forget("glasgow")
+    assert ledger.swarms.token("pi3") is None
+    assert ledger.swarms.get("glasgow") is None

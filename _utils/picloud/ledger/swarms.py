@@ -1,0 +1,71 @@
+"""
+The swarm of each site, and tokens that wait for nodes that are to join one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from picloud.ledger.database import Database
+from picloud.ledger.tables import swarm_tokens, swarms
+from picloud.ledger.upsert import upsert
+
+
+class Swarm(NamedTuple):
+    """The swarm of a site: which node began it, its id (None until it answered), and since when."""
+
+    site: str
+    began_by: str
+    cluster: str | None
+    at: float
+
+
+class Token(NamedTuple):
+    """A join token, sealed for one node: nobody else can open it."""
+
+    node: str
+    role: str
+    token: str
+    at: float
+
+
+class Swarms:
+    """Swarms by site, tokens by node."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, site: str) -> Swarm | None:
+        """Return the swarm of a site."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(swarms).where(swarms.c.site == site)).first()
+        return Swarm(*row) if row else None
+
+    def put(self, swarm: Swarm) -> None:
+        """Record the swarm of a site, in the place of what was recorded."""
+        with self._database.write() as connection:
+            upsert(connection, swarms, [swarm._asdict()], ("began_by", "cluster", "at"))
+
+    def forget(self, site: str) -> None:
+        """Forget the swarm of a site: the next one may be begun."""
+        with self._database.write() as connection:
+            connection.execute(swarms.delete().where(swarms.c.site == site))
+
+    def give(self, token: Token) -> None:
+        """Record a token for a node, in the place of an older one."""
+        with self._database.write() as connection:
+            upsert(connection, swarm_tokens, [token._asdict()], ("role", "token", "at"))
+
+    def token(self, node: str) -> Token | None:
+        """Return the token that waits for a node."""
+        query = sa.select(swarm_tokens).where(swarm_tokens.c.node == node)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return Token(*row) if row else None
+
+    def taken(self, nodes: list[str]) -> None:
+        """Forget the tokens of nodes that are in their swarm."""
+        with self._database.write() as connection:
+            connection.execute(swarm_tokens.delete().where(swarm_tokens.c.node.in_(nodes)))
