@@ -61,6 +61,27 @@ def list_():
     return sorted(found, key=lambda node: (node["hostname"], node["id"]))
 
 
+def leads():
+    """
+    Return whether this node is the manager that leads its swarm: one is, at each time.
+
+    False as well where Docker Engine is not there or does not answer.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'pi*' swarmnode.leads
+    """
+    try:
+        own = __salt__["swarm.info"]()
+        if own["role"] != "manager" or own["state"] != "active":
+            return False
+        return any(node["leader"] and node["id"] == own["node_id"] for node in list_())
+    except CommandExecutionError:
+        return False
+
+
 def find(name):
     """
     Return the node with an id or a hostname, as :py:func:`list_` has it; None if there is none.
