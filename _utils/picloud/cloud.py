@@ -219,7 +219,8 @@ def _table(
 
 def _name(section: str, name: str) -> list[Problem]:
     """Return what is wrong with the name of an entry."""
-    problems = fit(schema.EntryName, {"name": name}, ())[1]
+    model = schema.NAMES.get(section, schema.EntryName)
+    problems = fit(model, {"name": name}, ())[1]
     return [problem._replace(path=(section, name)) for problem in problems]
 
 
@@ -227,7 +228,7 @@ def _racks(
     known: Known, declared: Racks, cache: Cache | None
 ) -> tuple[dict[str, Rack], list[Problem]]:
     """Check every rack, or take what the cache has of it."""
-    base = _digest(known.raw)
+    base = _digest({key: known.raw[key] for key in known.raw if key not in schema.WORK})
     racks: dict[str, Rack] = {}
     problems: list[Problem] = []
     for name, file in declared.homes.items():

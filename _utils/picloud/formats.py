@@ -57,9 +57,17 @@ TAG = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 #: A file name without folders.
 FILE = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}$"
 IMAGE = r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$"
+#: Names of services, secrets and configs. Docker has 64 characters for each: two of ours, a dash
+#: and the number of a version must fit into that.
+SERVICE = r"^[a-z0-9]([a-z0-9-]{0,26}[a-z0-9])?$"
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+FILE_MODE = r"^0[0-7]{3}$"
 OPTION = r"^[a-z0-9_]+(:[0-9])?$"
 WORD = r"^[^\s\x00]+$"
 LINE = r"^[^\r\n\x00]*$"
+#: Any text that can be an argument or a variable of a process.
+TEXT = r"^[^\x00]*$"
 
 FORMATS: dict[str, Format] = {
     LABEL: Format(
@@ -113,9 +121,20 @@ FORMATS: dict[str, Format] = {
     TAG: Format("bad-tag", "is not an image tag", 'write it like "1.35"'),
     FILE: Format("bad-file-name", "is not a file name", "write it without folders"),
     IMAGE: Format("bad-image", "is not an image name", "write it like picloud/busybox"),
+    SERVICE: Format(
+        "bad-name",
+        "is not a short name",
+        "use 1 to 28 of a-z, 0-9 and -, with no - at either end",
+    ),
+    DIGEST: Format("bad-digest", "is not a digest", "write sha256: and 64 hex digits"),
+    VARIABLE: Format(
+        "bad-variable", "is not the name of a variable", "use A-Z, a-z, 0-9 and _: LOG_LEVEL"
+    ),
+    FILE_MODE: Format("bad-mode", "is not a file mode", 'write it in quotes: "0440"'),
     OPTION: Format("bad-option", "is not a config.txt option", "write it like arm_freq"),
     WORD: Format("bad-word", "holds white space", "write it without white space"),
     LINE: Format("bad-line", "is more than one line", "write it in one line"),
+    TEXT: Format("bad-text", "holds a NUL character", "take it out"),
 }
 
 
@@ -146,6 +165,11 @@ SaltVersion = Annotated[str, _text(SALT_VERSION)]
 Tag = Annotated[str, _text(TAG)]
 FileName = Annotated[str, _text(FILE)]
 ImageName = Annotated[str, _text(IMAGE)]
+ServiceName = Annotated[str, _text(SERVICE)]
+Digest = Annotated[str, _text(DIGEST)]
+Variable = Annotated[str, _text(VARIABLE)]
+FileMode = Annotated[str, _text(FILE_MODE)]
+Text = Annotated[str, _text(TEXT)]
 Option = Annotated[str, _text(OPTION)]
 Word = Annotated[str, _text(WORD)]
 Line = Annotated[str, _text(LINE)]

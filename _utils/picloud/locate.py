@@ -34,6 +34,7 @@ KEYED = {
     "bad-option",
     "bad-slot",
     "bad-user",
+    "bad-variable",
     "bad-word",
     "card-option",
     "daemon-option",

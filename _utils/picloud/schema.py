@@ -16,11 +16,13 @@ from pydantic import BeforeValidator, Field
 from picloud import formats as f
 from picloud.parts import PARTS, Arch, Base, Boot, Docker, Model, Overrides, Part, SaltMinion
 from picloud.policy import Rejoin
+from picloud.workloads.images import ContainerImage
+from picloud.workloads.model import Overlay, Secret, Workload
 
 __all__ = ["PARTS", "Base", "Boot", "Docker", "Model", "Overrides", "SaltMinion"]
 
 #: Sections of later versions: their names are kept free.
-RESERVED = ("courses", "workloads")
+RESERVED = ("courses",)
 
 
 class Named(Model):
@@ -92,6 +94,9 @@ class Board(Model):
     """Clock of the cores in GHz."""
     nic_mbps: f.Count
     """Speed of its wired network in Mb/s; 0 when it has none."""
+    system_mb: f.Count = 128
+    """Memory that firmware, Debian, Salt and Docker take for themselves, in MB; workloads get the
+    rest."""
     peak_ma: f.Positive
     """Most current it draws by itself at 5 V, in mA."""
     poe: bool = False
@@ -241,6 +246,13 @@ class EntryName(Model):
     """Letters, digits, `_`, `.` and `-`."""
 
 
+class ShortName(Model):
+    """The name of an entry that Docker is told: of a workload, overlay or secret."""
+
+    name: f.ServiceName
+    """1 to 28 letters, digits and `-`."""
+
+
 class Common(Model):
     """All of a description but its racks: small, and needed to check each of them."""
 
@@ -272,6 +284,14 @@ class Common(Model):
     """Part `salt_minion`: Salt on the node itself."""
     rejoin: Rejoin = Rejoin()
     """What the master does by itself when a node comes back."""
+    container_images: dict[f.Name, ContainerImage] = Field(default_factory=dict)
+    """What containers are started from."""
+    overlays: dict[f.ServiceName, Overlay] = Field(default_factory=dict)
+    """Networks between containers."""
+    secrets: dict[f.ServiceName, Secret] = Field(default_factory=dict)
+    """What only some containers may read."""
+    workloads: dict[f.ServiceName, Workload] = Field(default_factory=dict)
+    """What runs on the sites' swarms."""
 
 
 class Description(Common):
@@ -290,8 +310,16 @@ TABLES: Mapping[str, type[Model]] = {
     "designs": Design,
     "images": Image,
     "roles": Role,
+    "container_images": ContainerImage,
+    "overlays": Overlay,
+    "secrets": Secret,
+    "workloads": Workload,
     "racks": Rack,
 }
+#: Names of entries, where they are not plain ones.
+NAMES: Mapping[str, type[Model]] = dict.fromkeys(("overlays", "secrets", "workloads"), ShortName)
+#: Sections that no rack is checked against: nothing but the views of nodes in a swarm needs them.
+WORK = ("container_images", "overlays", "secrets", "workloads")
 #: Sections that are one mapping of settings.
 SINGLES: Mapping[str, type[Model]] = {
     "cloud": Named,

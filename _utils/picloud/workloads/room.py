@@ -1,0 +1,122 @@
+"""
+What the nodes of a swarm still have to give while replicas are put on them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from picloud.workloads.fleet import RESOURCES, Swarm
+from picloud.workloads.tasks import Task
+
+#: What users call a resource, and its unit.
+UNITS = {"cpus": "CPU", "memory_mb": "memory", "mbps": "network"}
+
+
+class Room:
+    """
+    A swarm that fills up.
+
+    swarm
+        The swarm.
+    uplink
+        What its site's uplink has to give in Mb/s; None where nothing is known of it.
+    """
+
+    def __init__(self, swarm: Swarm, uplink: int | None) -> None:
+        self.swarm, self.uplink = swarm, uplink
+        self.free = [list(host.room) for host in swarm.hosts]
+        self.ports: dict[int, set[str]] = {}
+        self.placed: dict[str, Counter[int]] = {}
+        self.load = dict.fromkeys(swarm.by_rack, 0.0)
+        rooms = [host.room for host in swarm.hosts]
+        self.usual: tuple[int, ...] = tuple(
+            max(1, sum(room) // max(1, len(rooms))) for room in zip(*rooms, strict=True)
+        )
+
+    def fits(self, task: Task, number: int) -> bool:
+        """Say whether a node has room for one more replica."""
+        free, needs = self.free[number], task.needs
+        if free[0] < needs[0] or free[1] < needs[1] or free[2] < needs[2]:
+            return False
+        if task.per_node and self.placed[task.name][number] >= task.per_node:
+            return False
+        return not task.ports or self.ports.get(number, _NONE).isdisjoint(task.ports)
+
+    def put(self, task: Task, number: int) -> None:
+        """Put one replica on a node."""
+        free = self.free[number]
+        for place, need in enumerate(task.needs):
+            free[place] -= need
+        if task.ports:
+            self.ports.setdefault(number, set()).update(task.ports)
+        if self.uplink is not None:
+            self.uplink -= task.uplink
+        self.placed[task.name][number] += 1
+        self.load[self.swarm.hosts[number].rack] += self.share(task)
+
+    def uplink_left(self, task: Task) -> int:
+        """Return how many replicas the uplink has room for; as many as are wanted at most."""
+        if self.uplink is None or not task.uplink:
+            return task.at_once
+        return min(task.at_once, max(0, self.uplink // task.uplink))
+
+    def share(self, task: Task) -> float:
+        """Return which part of a usual node a replica takes, by its scarcest resource."""
+        return max(need / usual for need, usual in zip(task.needs, self.usual, strict=True))
+
+    def scarcest(self, task: Task) -> int:
+        """Return the resource of which a replica takes the largest part of a usual node."""
+        parts = [need / usual for need, usual in zip(task.needs, self.usual, strict=True)]
+        return parts.index(max(parts))
+
+    def refusals(self, task: Task, numbers: Sequence[int]) -> Iterator[str]:
+        """Say in words why none of the nodes takes one more replica."""
+        left = list(numbers)
+        if task.per_node:
+            full = [n for n in left if self.placed[task.name][n] >= task.per_node]
+            if full:
+                yield f"{_nodes(len(full))} may take no more than {task.per_node}"
+            left = [n for n in left if n not in set(full)]
+        taken = [n for n in left if not self.ports.get(n, _NONE).isdisjoint(task.ports)]
+        if taken:
+            yield f"port {' or '.join(task.ports)} is taken on {_nodes(len(taken))}"
+        left = [n for n in left if n not in set(taken)]
+        for place, name in enumerate(RESOURCES):
+            short = [n for n in left if self.free[n][place] < task.needs[place]]
+            if short:
+                best = max(short, key=lambda n: self.free[n][place])
+                yield _shortage(
+                    name,
+                    task.needs[place],
+                    self.free[best][place],
+                    len(short),
+                    self.swarm.hosts[best].node,
+                )
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def amount(name: str, value: int) -> str:
+    """
+    Return an amount of a resource as users read it.
+
+    >>> amount("cpus", 1500), amount("memory_mb", 64), amount("mbps", 10)
+    ('1.5 CPU', '64 MB', '10 Mb/s')
+    """
+    if name == "cpus":
+        return f"{value / 1000:g} CPU"
+    return f"{value} MB" if name == "memory_mb" else f"{value} Mb/s"
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node" + ("" if count == 1 else "s")
+
+
+def _shortage(name: str, need: int, most: int, count: int, node: str) -> str:
+    return (
+        f"{UNITS[name]} is short on {_nodes(count)}: a replica takes {amount(name, need)}, and "
+        f"{node} has most left, {amount(name, most)}, so {amount(name, need - most)} are missing"
+    )

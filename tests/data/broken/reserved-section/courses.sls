@@ -1,0 +1,1 @@
+courses: {kernel: {students: 20}}

@@ -1,1 +1,0 @@
-workloads: {web: {image: nginx}}
