@@ -111,14 +111,16 @@ class Acts:
             self._engine.jobs.send([name], "pirejoin.become", card.node)
         if decision.kind is Kind.EXCHANGED:
             self._look_again(decision, name, now)
-        self.told(new, now)
+        self.told(new, now, decision.reason)
 
-    def told(self, row, now):
+    def told(self, row, now, on_record=""):
         """
         Tell the end of a way back to whoever listens, and record it.
 
         row, now
             The node's row, and the time.
+        on_record
+            A reason that is on record already.
         """
         if row.step not in HOOKS:
             if row.tries:
@@ -128,7 +130,7 @@ class Acts:
         level = logging.INFO if row.step == Step.CONVERGED else logging.WARNING
         log.log(level, "Rejoin of %s: %s: %s", row.node, what, row.reason)
         verified = row.step == Step.CONVERGED and str(Step.CONVERGING) in row.seconds
-        if verified or row.step == Step.QUARANTINED:
+        if verified or (row.step == Step.QUARANTINED and row.reason != on_record):
             reason = row.reason if row.step == Step.QUARANTINED else _took(row)
             self._decided(DecisionRow(row.node, now, row.kind, what, reason, row.card or None))
         self._engine.bus.tell(what, row.node, kind=row.kind, reason=row.reason)

@@ -147,6 +147,19 @@ def test_a_spare_card_leaves_the_lobby_when_the_node_says_who_it_is(engine, ask)
     assert engine.ledger.rejoins.get(CARD) is None
 
 
+def test_a_node_that_is_stopped_says_so_once(engine):
+    key = fingerprint("x\n")
+    engine.ledger.cards.add([CardRow(CARD, NODE, False, key, CardState.IN_USE, public="x\n")])
+    put(engine, "asked", nonce="n")
+    boards = Board(serial="00000000e0000001"), Board(serial="00000000e0000002")
+    evidence = Evidence(NODE, key, boards[0], boards[1:])
+    decision = decide(evidence, engine.store.register(), engine.history)
+    engine.acts.carry_out(engine.ledger.rejoins.get(NODE), evidence, decision, 2.0)
+    assert engine.ledger.rejoins.get(NODE).step == "quarantined"
+    assert [row.action for row in engine.ledger.decisions.of(NODE, 9)] == ["stop"]
+    assert engine.bus.told[-1] == ("quarantined", NODE)
+
+
 @pytest.mark.parametrize("state", [CardState.RETIRED, CardState.REVOKED, CardState.IN_USE])
 def test_a_card_that_is_not_unused_becomes_nothing(engine, ask, state):
     engine.ledger.cards.add([CardRow(CARD, None, True, "f" * 64, state, public="x\n")])
