@@ -34,8 +34,9 @@ class Limits(Model):
     """A card that has its place taken has so long to say that it is still there."""
     start: Seconds = 600
     """From being let in to the first word of salt-minion."""
-    evidence: Seconds = 60
-    """Saying which board and card it is."""
+    evidence: Seconds = 120
+    """Saying which board and card it is; then it is asked again, `tries` times in all. A Pi 1 on its
+    first day needs a minute to get its modules."""
     converge: Seconds = 3600
     """The highstate and its verification; the first one of a Pi 1 takes most of an hour."""
 

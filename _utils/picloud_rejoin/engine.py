@@ -295,10 +295,17 @@ class Engine:
             self.jobs.send([node], buses.EVIDENCE, nonce)
 
     def _overdue(self, now):
+        """Nodes whose step has taken too long; a slow one is asked once more."""
+        again = {}
         for row in self.ledger.rejoins.late(now):
             late = steps.overdue(row, self.policy, now, random.random())
             self.ledger.rejoins.put([late])
-            self.acts.told(late, now)
+            if late.step == Step.ASKED:
+                again.setdefault(late.nonce, []).append(late.node)
+            else:
+                self.acts.told(late, now)
+        for nonce, nodes in again.items():
+            self.jobs.send(nodes, buses.EVIDENCE, nonce)
 
     def _dispatch(self, now):
         """Send nodes that wait on their way, as many as may go."""

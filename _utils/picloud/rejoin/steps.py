@@ -140,7 +140,7 @@ def held_by_hand(row: Rejoin, reason: str, now: float) -> Rejoin:
 
 
 def overdue(row: Rejoin, policy: Policy, now: float, jitter: float) -> Rejoin:
-    """What becomes of it when its step has taken too long."""
+    """What becomes of it when its step has taken too long; one still asked is asked again."""
     if row.step == Step.ADMITTED:
         reason = (
             f"was let in and has not started for {policy.limits_s.start} s; look at its console, it"
@@ -148,6 +148,13 @@ def overdue(row: Rejoin, policy: Policy, now: float, jitter: float) -> Rejoin:
         )
         return move(row, Step.HELD, now, reason=reason)
     if row.step == Step.ASKED:
-        return move(row, Step.HELD, now, reason="started, and does not say who it is any more")
+        limit = policy.limits_s.evidence
+        if now < row.step_at + limit * policy.tries:
+            return replace(row, limit_at=now + limit)
+        reason = (
+            f"started, was asked {policy.tries} times who it is, and said nothing for"
+            f" {now - row.step_at:.0f} s; look at its console, it goes on when it starts again"
+        )
+        return move(row, Step.HELD, now, reason=reason)
     limit = policy.limits_s.converge
     return failed(row, f"was not converged within {limit} s", policy, now, jitter)

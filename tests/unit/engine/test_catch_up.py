@@ -139,3 +139,18 @@ def test_answers_of_a_node_without_modules(whole, monkeypatch, said, sent):
         monkeypatch.setattr("picloud_rejoin.answers.time.time", lambda at=after: 101.0 + at)
         whole.answers.take("pi0", function, "'pirejoin.evidence' is not available.")
     assert [function for _, function in whole.jobs.sent] == sent
+
+
+def test_a_node_that_does_not_answer_is_asked_the_same_again(whole, monkeypatch):
+    """An answer that comes late still counts."""
+    started(whole, monkeypatch, 100.0)
+    nonce, limit = whole.ledger.rejoins.get("pi0").nonce, whole.policy.limits_s.evidence
+    for times in range(1, whole.policy.tries):
+        whole.jobs.sent.clear()
+        monkeypatch.setattr("picloud_rejoin.engine.time.time", lambda n=times: 100.0 + n * limit)
+        whole.round([])
+        assert whole.jobs.sent == [("pi0", EVIDENCE)]
+        assert whole.ledger.rejoins.get("pi0").nonce == nonce
+    monkeypatch.setattr("picloud_rejoin.engine.time.time", lambda: 101.0 + 3 * limit)
+    whole.round([])
+    assert whole.ledger.rejoins.get("pi0").step == "held"
