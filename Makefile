@@ -98,7 +98,7 @@ fmt: venv ## format the Python files
 	@$(BIN)/ruff check --fix $(CHECKED)
 
 check: lint ## lint, unit and functional tests: no root, no network, no daemon
-	@$(BIN)/pytest -q tests/unit tests/functional
+	@$(BIN)/pytest -q -n logical --maxprocesses 4 --dist loadfile tests/unit tests/functional
 
 test: lint ## every level: check, then integration and lab tests (root)
 	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" || lab/host-packages postgresql

@@ -1,5 +1,7 @@
 """A highstate: modules first, the parts of the roles, then undoing what no role picks any more."""
 
+import shutil
+
 import picloud_salt
 import pytest
 from saltfactories.utils.functional import Loaders
@@ -36,26 +38,38 @@ def states(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def node(salt_factories, repo, states, tmp_path):
-    """A node that was just born: no modules synced, nothing on record."""
+@pytest.fixture(scope="module")
+def loaders(salt_factories, repo, states, tmp_path_factory):
     overrides = {
         "file_client": "local",
         "autoload_dynamic_modules": False,
         "file_roots": {"base": [str(repo / "salt"), str(states)]},
-        "pillar_roots": {"base": [str(tmp_path / "none")]},
-        "picloud_etc": str(tmp_path / "etc"),
-        "root_dir": str(tmp_path / "root"),
+        "pillar_roots": {"base": [str(tmp_path_factory.mktemp("none"))]},
+        "picloud_etc": str(states / "etc"),
     }
     minion = salt_factories.salt_minion_daemon("pi3", overrides=overrides)  # not started
     return Loaders(minion.config.copy())
 
 
 @pytest.fixture
-def highstate(node, states, repo):
-    own = picloud_salt.modules_digest(repo)
+def etc(states):
+    """Where a node keeps what it has on record."""
+    return states / "etc"
+
+
+@pytest.fixture
+def node(loaders, states, etc):
+    """A node that was just born: no modules synced, nothing on record, nothing applied."""
+    loaders.reload_all()
+    shutil.rmtree(etc, ignore_errors=True)
     for path in (states / "place").iterdir():
         path.unlink()
+    return loaders
+
+
+@pytest.fixture
+def highstate(node, repo):
+    own = picloud_salt.modules_digest(repo)
 
     def apply(*parts, digest=own, **options):
         pillar = {"picloud": {"parts": list(parts), "modules_digest": digest}}
@@ -68,8 +82,8 @@ def here(states):
     return sorted(path.name for path in (states / "place").iterdir())
 
 
-def recorded(tmp_path):
-    path = tmp_path / "etc/parts"
+def recorded(etc):
+    path = etc / "parts"
     return path.read_text().split() if path.exists() else []
 
 
@@ -83,71 +97,71 @@ def changed(ret):
     return [state.id for state in ret if state.changes]
 
 
-def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, repo, tmp_path):
+def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, repo, etc):
     plan = sound(highstate("alpha", test=True))
     assert changed(plan) == ["sync-digest", "sync-parts", "alpha-file"]
     assert here(states) == []
-    assert not (tmp_path / "etc").exists()
+    assert not etc.exists()
     assert changed(sound(highstate("alpha"))) == changed(plan)
-    assert recorded(tmp_path) == ["alpha"]
+    assert recorded(etc) == ["alpha"]
     digest = picloud_salt.modules_digest(repo)
-    assert (tmp_path / "etc/modules_digest").read_text() == f"{digest}\n"
+    assert (etc / "modules_digest").read_text() == f"{digest}\n"
     again = sound(highstate("alpha"))
     assert changed(again) == []
     assert "sync-modules" not in [state.id for state in again]
-    (tmp_path / "etc/modules_digest").write_text("old\n")
+    (etc / "modules_digest").write_text("old\n")
     assert changed(sound(highstate("alpha"))) == ["sync-digest"]
 
 
-def test_modules_the_sync_did_not_bring_are_tried_again(highstate, states, tmp_path):
+def test_modules_the_sync_did_not_bring_are_tried_again(highstate, states, etc):
     for _ in range(2):
         ret = highstate("alpha", digest="two")
         assert [state.id for state in ret if state.result is False] == ["sync-digest"]
-        assert not (tmp_path / "etc/modules_digest").exists()
+        assert not (etc / "modules_digest").exists()
     assert here(states) == ["alpha"]
     assert changed(sound(highstate("alpha"))) == ["sync-digest"]
 
 
-def test_a_part_no_role_picks_is_undone_and_forgotten(highstate, states, tmp_path):
+def test_a_part_no_role_picks_is_undone_and_forgotten(highstate, states, etc):
     sound(highstate("alpha", "beta"))
     plan = sound(highstate("alpha", test=True))
     assert changed(plan) == ["beta-absent", "retire-beta"]
     assert here(states) == ["alpha", "beta"]
     assert changed(sound(highstate("alpha"))) == changed(plan)
-    assert here(states) == recorded(tmp_path) == ["alpha"]
+    assert here(states) == recorded(etc) == ["alpha"]
     assert changed(sound(highstate("alpha"))) == []
     assert changed(sound(highstate("alpha", "beta"))) == ["sync-parts", "beta-file"]
 
 
-def test_all_roles_taken_away_undoes_last_applied_first(highstate, states, tmp_path):
+def test_all_roles_taken_away_undoes_last_applied_first(highstate, states, etc):
     sound(highstate("alpha", "beta"))
     order = [name for name in changed(sound(highstate())) if name.endswith("-absent")]
     assert order == ["beta-absent", "alpha-absent"]
-    assert here(states) == recorded(tmp_path) == []
+    assert here(states) == recorded(etc) == []
 
 
-def test_an_absent_that_fails_is_tried_again(highstate, states, tmp_path):
+def test_an_absent_that_fails_is_tried_again(highstate, states, etc):
     sound(highstate("alpha", "beta"))
     (states / "place/stuck").touch()
     ret = highstate("alpha")
     assert {state.id for state in ret if state.result is False} == {"beta-absent", "retire-beta"}
-    assert recorded(tmp_path) == ["alpha", "beta"]
+    assert recorded(etc) == ["alpha", "beta"]
     (states / "place/stuck").unlink()
     sound(highstate("alpha"))
-    assert recorded(tmp_path) == ["alpha"]
+    assert recorded(etc) == ["alpha"]
 
 
-def test_a_part_the_master_cannot_undo_is_told(highstate, states, tmp_path):
+def test_a_part_the_master_cannot_undo_is_told(highstate, states, etc):
     sound(highstate("alpha", "lost"))
     ret = highstate("alpha")
     assert next(state.comment for state in ret if state.result is False).startswith(
         "No role picks the part lost any more, and the master has no salt/lost/absent.sls"
     )
-    assert recorded(tmp_path) == ["alpha", "lost"]
+    assert recorded(etc) == ["alpha", "lost"]
     assert here(states) == ["alpha", "lost"]
 
 
-def test_a_pillar_without_a_view_is_not_no_parts(highstate, states, tmp_path):
+def test_a_pillar_without_a_view_is_not_no_parts(highstate, states, etc):
     sound(highstate("alpha"))
     for node in ({}, None, {"modules_digest": "one"}):
         for test in (False, True):
@@ -157,12 +171,12 @@ def test_a_pillar_without_a_view_is_not_no_parts(highstate, states, tmp_path):
             assert "salt-run picloud.validate" in state.name
     (state,) = highstate(pillar={})
     assert state.result is False
-    assert here(states) == recorded(tmp_path) == ["alpha"]
+    assert here(states) == recorded(etc) == ["alpha"]
 
 
-def test_a_broken_description_undoes_nothing(highstate, states, tmp_path):
+def test_a_broken_description_undoes_nothing(highstate, states, etc):
     sound(highstate("alpha", "beta"))
     broken = {"picloud": {"parts": ["alpha"], "modules_digest": "one"}, "_errors": ["racks.sls:3"]}
     highstate(pillar=broken, force=True)
     assert here(states) == ["alpha", "beta"]
-    assert recorded(tmp_path) == ["alpha", "beta"]
+    assert recorded(etc) == ["alpha", "beta"]

@@ -226,23 +226,19 @@ def reload(loaders, tmp_path):
     shutil.copytree(kept, cache, dirs_exist_ok=True)
 
 
-@pytest.mark.parametrize("function", ["highstate", "apply"])
-def test_errors_stop_a_highstate_with_the_reason(loaders, cloud, tmp_path, function):
-    run = getattr(loaders.modules.state, function)
-    before = run()
-    assert [state.id for state in before] == ["rack1/left/4"]
+def test_errors_stop_highstates_and_single_state_files_with_the_reason(loaders, cloud, tmp_path):
+    ways = [("highstate",), ("apply",), ("apply", "one")]
+
+    def run(function, *names):
+        return getattr(loaders.modules.state, function)(*names)
+
+    for way in ways:
+        assert [state.id for state in run(*way)] == ["rack1/left/4"], way
     break_it(cloud)
     loaders.modules.saltutil.refresh_pillar()
     reload(loaders, tmp_path)
-    stopped = getattr(loaders.modules.state, function)()
-    assert stopped.failed
-    assert "racks.rack1.nodes.left/1.adress" in str(stopped.errors)
-
-
-def test_errors_stop_a_single_state_file_too(loaders, cloud, tmp_path):
-    loaders.modules.state.apply("one")
-    break_it(cloud)
-    reload(loaders, tmp_path)
-    stopped = loaders.modules.state.apply("one")
-    assert stopped.failed
-    assert "salt-run picloud.validate" in str(stopped.errors)
+    for way in ways:
+        stopped = run(*way)
+        assert stopped.failed, way
+        assert "racks.rack1.nodes.left/1.adress" in str(stopped.errors), way
+        assert "salt-run picloud.validate" in str(stopped.errors), way
