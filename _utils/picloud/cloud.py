@@ -27,12 +27,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from picloud import schema
 from picloud.checks import common as common_checks
+from picloud.checks import fit as fit_checks
 from picloud.checks import rack as rack_checks
 from picloud.checks import whole
 from picloud.checks.context import Known, layer
@@ -45,6 +47,7 @@ from picloud.records import Node, Rack
 from picloud.seating import pack, seat
 from picloud.sections import Racks, together
 from picloud.view import node_view
+from picloud.workloads import fleet, service
 
 __all__ = ["Cloud", "Node", "Rack", "build"]
 
@@ -57,8 +60,11 @@ class Cloud:
         Racks by name.
     """
 
-    def __init__(self, known: Known, racks: Mapping[str, Rack]) -> None:
+    def __init__(
+        self, known: Known, racks: Mapping[str, Rack], work: Mapping[str, str] | None = None
+    ) -> None:
         self._known = known
+        self._work = work or {}
         self.racks: Mapping[str, Rack] = MappingProxyType(dict(racks))
 
     @property
@@ -128,7 +134,9 @@ class Cloud:
         node = self.nodes.get(node_id)
         if node is None:
             return {}
-        return node_view(self.common, self.racks[node.rack], node, self.settings(node))
+        work = self._work.get(node.site) if fleet.manages(node.roles, node.parts) else None
+        told = None if work is None else json.loads(work)
+        return node_view(self.common, self.racks[node.rack], node, self.settings(node), told)
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""
@@ -176,7 +184,13 @@ def build(source: Source, cache: Cache | None = None) -> Cloud:
     problems += whole.check(known, racks, sound)
     if problems:
         raise DescriptionError(place(source, _settle(problems)))
-    return Cloud(known, racks)
+    described = fleet.Whole(common, racks)
+    swarms = fleet.swarms(described, common.workloads)
+    problems = fit_checks.checked(described, swarms, cache) if common.workloads or swarms else []
+    if problems:
+        raise DescriptionError(place(source, problems))
+    work = service.work(described, swarms)
+    return Cloud(known, _with_work(racks, work), work)
 
 
 def _common(
@@ -248,6 +262,17 @@ def _racks(
                 cache[key] = racks[name].packed()
         problems += found
     return racks, problems
+
+
+def _with_work(racks: dict[str, Rack], work: Mapping[str, str]) -> dict[str, Rack]:
+    """Return the racks, with what a manager of a swarm is told in the keys of theirs."""
+    found = {}
+    for name, rack in racks.items():
+        found[name] = rack
+        columns = zip(rack.column("roles"), rack.column("parts"), strict=True)
+        if rack.site in work and any(fleet.manages(r.split(), p.split()) for r, p in columns):
+            found[name] = replace(rack, key=_digest([rack.key, work[rack.site]]))
+    return found
 
 
 def _digest(data: Any) -> str:

@@ -57,8 +57,8 @@ TAG = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 #: A file name without folders.
 FILE = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}$"
 IMAGE = r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$"
-#: Names of services, secrets and configs. Docker has 64 characters for each: two of ours, a dash
-#: and the number of a version must fit into that.
+#: Names of services, secrets and configs. Docker has 64 characters for each: two names of ours, a
+#: character between them, and the number of a version, must fit into that.
 SERVICE = r"^[a-z0-9]([a-z0-9-]{0,26}[a-z0-9])?$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"

@@ -218,7 +218,8 @@ class SourceFile:
     def secret(self) -> bool:
         """Whether nothing that stands in it may be said: not to nodes, and not in a log."""
         outside = any(problem.rule == "secret-outside" for problem in self.problems)
-        return self.decrypted or outside or in_secrets(self.name)
+        named = isinstance(self.data, dict) and "secrets" in self.data
+        return self.decrypted or outside or named or in_secrets(self.name)
 
 
 @dataclass(frozen=True)

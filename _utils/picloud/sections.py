@@ -9,7 +9,7 @@ from typing import Any
 
 from picloud import schema
 from picloud.faults import OTHER, Path, Problem
-from picloud.load import Kept, Source, SourceFile
+from picloud.load import Kept, Source, SourceFile, in_secrets
 from picloud.suggest import remedy
 
 
@@ -52,6 +52,8 @@ def together(source: Source) -> tuple[dict[str, Any], Racks, list[Problem]]:
                 if section in schema.SECTIONS and isinstance(data, Mapping)
             ]
         for section, names in entries:
+            if section == "secrets" and not in_secrets(file.name):
+                problems.append(_misplaced(file))
             if section != "racks":
                 raw.setdefault(section, {})
             for name in names:
@@ -62,6 +64,12 @@ def together(source: Source) -> tuple[dict[str, Any], Racks, list[Problem]]:
                 else:
                     raw[section][name] = file.data[section][name]
     return raw, racks, problems
+
+
+def _misplaced(file: SourceFile) -> Problem:
+    problem = "holds a secret outside a folder named secrets"
+    advice = f"move it to secrets/{file.name.rsplit('/', 1)[-1]} and encrypt it there"
+    return Problem(("secrets",), "secret-outside", problem, advice, file=file.name)
 
 
 def _twice(file: SourceFile, path: Path) -> Problem:

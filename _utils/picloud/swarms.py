@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from picloud.cloud import Cloud
 from picloud.records import Node
+from picloud.workloads import fleet
 
 #: The part that makes a node a member, and the role that makes a member a manager.
 PART, MANAGER = "swarm", "swarm-manager"
@@ -88,7 +89,12 @@ def _labels(cloud: Cloud, node: Node, uplink: int | None) -> dict[str, str]:
         "model": node.model,
         "arch": cloud.common.boards[node.model].arch,
     }
-    return labels | ({"uplink": str(uplink)} if uplink else {})
+    lane = fleet.lane_label(cloud.common.workloads, cloud.racks[node.rack], node)
+    return (
+        labels
+        | ({"uplink": str(uplink)} if uplink else {})
+        | ({"lane": lane} if lane is not None else {})
+    )
 
 
 def plan(

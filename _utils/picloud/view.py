@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from picloud.schema import Common
 
 
-def node_view(common: Common, rack: Rack, node: Node, parts: dict[str, Any]) -> dict[str, Any]:
+def node_view(
+    common: Common,
+    rack: Rack,
+    node: Node,
+    parts: dict[str, Any],
+    workloads: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """
     Return the view of a node: plain data, as pillar carries it.
 
@@ -23,6 +29,9 @@ def node_view(common: Common, rack: Rack, node: Node, parts: dict[str, Any]) -> 
         The node.
     parts
         Settings of the node's parts, overrides laid over them, by part.
+    workloads
+        For a manager of a swarm what is to run in it (see ``workloads.service``), secrets included;
+        None for every other node.
     """
     site, board = common.sites[node.site], common.boards[node.model]
     image, network = common.images[node.image], common.network
@@ -76,4 +85,5 @@ def node_view(common: Common, rack: Rack, node: Node, parts: dict[str, Any]) -> 
         },
         "parts": list(node.parts),
         **{part: parts[part] for part in node.parts},
+        **({} if workloads is None else {"workloads": workloads}),
     }

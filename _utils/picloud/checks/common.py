@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from picloud import daemon, schema
-from picloud.checks import hardware
+from picloud.checks import hardware, workloads
 from picloud.checks.context import Known, overrides
 from picloud.faults import OTHER, RAW, Path, Problem
 from picloud.suggest import closest, remedy
@@ -251,4 +251,5 @@ CHECKS = (
     parts,
     sections_needed,
     *hardware.CHECKS,
+    *workloads.CHECKS,
 )

@@ -10,12 +10,12 @@ runs on its nodes only. A node's lane changes only when the number of lanes does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from picloud.records import Rack
+    from picloud.records import Node, Rack
     from picloud.schema import Common
     from picloud.workloads.model import Workload
 
@@ -37,6 +37,13 @@ class Described(Protocol):
     @property
     def racks(self) -> Mapping[str, Rack]:
         """Racks by name."""
+
+
+class Whole(NamedTuple):
+    """What is looked at of a cloud that is still being made."""
+
+    common: Common
+    racks: Mapping[str, Rack]
 
 
 class Host(NamedTuple):
@@ -148,6 +155,16 @@ def swarms(cloud: Described, workloads: Mapping[str, Workload]) -> dict[str, Swa
     return {site: Swarm(site, hosts[site], found) for site, found in managers.items()}
 
 
+def manages(roles: Collection[str], parts: Collection[str]) -> bool:
+    """
+    Return whether a node with these roles and parts is a manager of its site's swarm.
+
+    >>> manages(["pi", "swarm-manager"], ["base"])
+    False
+    """
+    return MANAGER in roles and PART in parts
+
+
 def _managers(racks: Mapping[str, Rack]) -> dict[str, dict[str, str | None]]:
     found: dict[str, dict[str, str | None]] = {}
     for rack in racks.values():
@@ -155,16 +172,14 @@ def _managers(racks: Mapping[str, Rack]) -> dict[str, dict[str, str | None]]:
             continue
         columns = (rack.column(field) for field in ("id", "address", "roles", "parts"))
         for node, address, roles, parts in zip(*columns, strict=True):
-            if MANAGER in roles.split() and PART in parts.split():
+            if manages(roles.split(), parts.split()):
                 found.setdefault(rack.site, {})[node] = address
     return found
 
 
 def _hosts(common: Common, rack: Rack, count: int) -> Iterable[Host]:
-    """Nodes of a rack that are in a swarm; a lane is the number of the slot modulo all lanes."""
-    first, total = {}, 0
-    for tower, height in rack.towers.items():
-        first[tower], total = total, total + height
+    """Nodes of a rack that are in a swarm."""
+    first = _first(rack)
     known: dict[tuple[str, int], tuple[str, Amounts]] = {}
     member = {parts: PART in parts.split() for parts in set(rack.column("parts"))}
     columns = (rack.column(field) for field in ("id", "slot", "model", "ram_mb", "parts"))
@@ -179,6 +194,29 @@ def _hosts(common: Common, rack: Rack, count: int) -> Iterable[Host]:
         tower, _, position = slot.partition("/")
         lane = (first[tower] + int(position) - 1) % count
         yield Host(node, rack.name, tower, model, arch, lane, room)
+
+
+def _first(rack: Rack) -> dict[str, int]:
+    """Number of the first slot of each tower, over the whole rack."""
+    first, total = {}, 0
+    for tower, height in rack.towers.items():
+        first[tower], total = total, total + height
+    return first
+
+
+def lane_label(workloads: Mapping[str, Workload], rack: Rack, node: Node) -> str | None:
+    """
+    Return the lane of a node, for its labels; None while no workload keeps away from another.
+
+    workloads
+        Workloads by name.
+    rack, node
+        The node, and its rack.
+
+    It is the number of the slot modulo that of all lanes: neighbours are in different ones.
+    """
+    count = max(lanes(workloads).values(), default=0) + 1
+    return str((_first(rack)[node.tower] + node.position - 1) % count) if count > 1 else None
 
 
 def lanes(workloads: Mapping[str, Workload]) -> dict[str, int]:

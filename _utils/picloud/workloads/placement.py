@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 #: Replicas by workload and node.
 Where = Mapping[str, Mapping[str, int]]
+NOTHING: Where = {}
 
 
 class Change(NamedTuple):
@@ -96,9 +97,27 @@ def plan(cloud: Described, workloads: Mapping[str, Workload], current: Where | N
 
         plan(cloud, cloud.common.workloads).where["web"]
     """
-    current = current or {}
     known = swarms(cloud, workloads)
-    wanted = tasks(cloud, workloads, known)
+    return foretell(cloud, workloads, known, tasks(cloud, workloads, known), current or {})
+
+
+def foretell(
+    cloud: Described,
+    workloads: Mapping[str, Workload],
+    known: Mapping[str, Swarm],
+    wanted: Sequence[Task],
+    current: Where = NOTHING,
+) -> Plan:
+    """
+    Return what ``plan`` does, for who has the swarms and the tasks already.
+
+    cloud, workloads, current
+        As for ``plan``.
+    known
+        The swarms by site.
+    wanted
+        What is to be placed.
+    """
     where: dict[str, dict[str, int]] = {name: {} for name in workloads}
     misfits: list[Misfit] = []
     total: Counter[str] = Counter(dict.fromkeys(workloads, 0))

@@ -76,7 +76,8 @@ def texts(
             "nodes": nodes,
         }
     described.update(more or {})
-    return {"all.sls": yaml.safe_dump(described, sort_keys=False)}
+    parts = {"all.sls": described, "racks.sls": {"racks": described.pop("racks")}}
+    return {name: yaml.safe_dump(part, sort_keys=False) for name, part in parts.items()}
 
 
 def cloud(

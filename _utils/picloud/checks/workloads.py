@@ -1,0 +1,187 @@
+"""
+Checks of workloads and container images, as far as they do not depend on the racks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from picloud.checks.context import Known
+from picloud.faults import OTHER, Path, Problem
+from picloud.suggest import remedy
+from picloud.workloads.model import Workload
+from picloud.workloads.tasks import allowed_archs
+
+#: Ports of every node that are taken: SSH, and Swarm itself
+#: (https://docs.docker.com/engine/swarm/swarm-tutorial/, "Open protocols and ports").
+TAKEN = {
+    "22/tcp": "SSH",
+    "2377/tcp": "Docker Swarm",
+    "4789/udp": "Docker Swarm",
+    "7946/tcp": "Docker Swarm",
+    "7946/udp": "Docker Swarm",
+}
+
+
+def images(known: Known) -> Iterator[Problem]:
+    """Files of images have one origin, and a version that is blocked everywhere is refused."""
+    for name, image in known.common.container_images.items():
+        base = ("container_images", name)
+        files = image.build.files.items() if image.build else ()
+        for path, file in files:
+            if (file.contents is None) == (file.source is None):
+                problem = "has both contents and source" if file.source else "holds nothing"
+                advice = "give it either contents or source"
+                yield Problem((*base, "build", "files", path), "image-file", problem, advice)
+        if not allowed_archs(image):
+            blocked = next(one for one in image.blocked if one.reason)
+            problem = f"version {image.tag} is blocked: {blocked.reason}"
+            yield Problem((*base, "tag"), "blocked-image", problem, f"use {blocked.use}")
+
+
+def references(known: Known) -> Iterator[Problem]:
+    """What a workload names is described."""
+    for name, one in known.common.workloads.items():
+        base, place = ("workloads", name), one.placement
+        yield from known.refer("container_images", one.image, (*base, "image"))
+        for section, key, names in (
+            ("boards", "models", place.models),
+            ("sites", "sites", place.sites),
+            ("workloads", "anti_affinity", place.anti_affinity),
+        ):
+            for number, other in enumerate(names):
+                yield from known.refer(section, other, (*base, "placement", key, number))
+        for number, rack in enumerate(place.racks):
+            if known.complete and rack not in known.racks:
+                path = (*base, "placement", "racks", number)
+                advice = remedy(rack, known.racks, "racks")
+                yield Problem(path, "unknown-reference", f'"{rack}" is not in racks', advice)
+        for number, file in enumerate(one.secrets):
+            yield from known.refer("secrets", file.source, (*base, "secrets", number, "source"))
+        for number, network in enumerate(one.networks):
+            yield from known.refer("overlays", network, (*base, "networks", number))
+
+
+def modes(known: Known) -> Iterator[Problem]:
+    """Keys suit the mode."""
+    for name, one in known.common.workloads.items():
+        base = ("workloads", name)
+        if one.mode == "global" and one.replicas is not None:
+            problem = "a global workload runs once on every node that it may run on"
+            yield Problem((*base, "replicas"), "mode-key", problem, "leave it out")
+        if one.mode != "job" and one.max_concurrent is not None:
+            problem = f"is for jobs, and this one is {one.mode}"
+            yield Problem((*base, "max_concurrent"), "mode-key", problem, "leave it out")
+        for key in ("update", "rollback"):
+            if one.mode == "job" and key in one.model_fields_set:
+                problem = "a job is never updated: a changed one runs anew"
+                yield Problem((*base, key), "mode-key", problem, "leave it out")
+
+
+def anti_affinity(known: Known) -> Iterator[Problem]:
+    """Workloads keep away from others, and those that do leave nodes to them."""
+    workloads = known.common.workloads
+    for name, one in workloads.items():
+        for number, other in enumerate(one.placement.anti_affinity):
+            path = ("workloads", name, "placement", "anti_affinity", number)
+            if other == name:
+                problem = "a workload cannot keep away from itself"
+                yield Problem(path, "anti-affinity", problem, "use max_per_node: 1")
+            elif other in workloads:
+                for each in (name, other):
+                    if workloads[each].mode == "global":
+                        problem = f"{each} is global: it runs on every node"
+                        advice = "have it run on some only (mode: replicated), or leave this out"
+                        yield Problem(path, "anti-affinity", problem, advice)
+
+
+def archs(known: Known) -> Iterator[Problem]:
+    """The image is made for the architectures and models that the placement names."""
+    common = known.common
+    for name, one in common.workloads.items():
+        image = common.container_images.get(one.image)
+        if image is None or not (allowed := allowed_archs(image)):
+            continue
+        made = f"image {one.image}:{image.tag} may run on {', '.join(allowed)}"
+        path: Path = ("workloads", name, "placement")
+        for number, arch in enumerate(one.placement.archs):
+            if arch not in allowed:
+                problem = f"{made}, not on {arch}"
+                advice = "take it out, or make the image for it"
+                yield Problem((*path, "archs", number), "container-arch", problem, advice)
+        for number, model in enumerate(one.placement.models):
+            board = common.boards.get(model)
+            if board is not None and board.arch not in allowed:
+                problem = f"{made}, and {model} is {board.arch}"
+                advice = "take it out, or make the image for it"
+                yield Problem((*path, "models", number), "container-arch", problem, advice)
+
+
+def ports(known: Known) -> Iterator[Problem]:
+    """A workload publishes a port once, and none that every node needs itself."""
+    for name, one in known.common.workloads.items():
+        seen: dict[str, Path] = {}
+        for number, port in enumerate(one.publish):
+            path = ("workloads", name, "publish", number)
+            text = f"{port.published}/{port.protocol}"
+            if text in TAKEN:
+                problem = f"{text} is {TAKEN[text]} on every node"
+                advice = "publish another port; target stays as it is in the container"
+                yield Problem(path, "reserved-port", problem, advice)
+            if text in seen:
+                problem = f"{text} is published already, at {OTHER}"
+                yield Problem(path, "port-conflict", problem, "remove one", other=seen[text])
+            seen.setdefault(text, path)
+
+
+def mounts(known: Known) -> Iterator[Problem]:
+    """Mounts have what their type needs, and no two things are in one place of a container."""
+    for name, one in known.common.workloads.items():
+        base = ("workloads", name)
+        for number, mount in enumerate(one.mounts):
+            path = (*base, "mounts", number)
+            if mount.type == "bind" and not (mount.source or "").startswith("/"):
+                problem = "a bind mount needs a folder of the node"
+                yield Problem(path, "mount-source", problem, "add source: /path/on/the/node")
+            elif mount.type == "volume" and "/" in (mount.source or ""):
+                problem = f"{mount.source} is a path, and a volume has a name"
+                yield Problem((*path, "source"), "mount-source", problem, "add type: bind")
+            elif mount.type == "tmpfs" and mount.source is not None:
+                problem = "a tmpfs has no source"
+                yield Problem((*path, "source"), "mount-source", problem, "leave it out")
+            if mount.size_mb is not None and mount.type != "tmpfs":
+                problem = f"only a tmpfs has a size, and this is a {mount.type}"
+                yield Problem((*path, "size_mb"), "mount-source", problem, "leave it out")
+        yield from _targets(base, one)
+
+
+def _targets(base: Path, one: Workload) -> Iterator[Problem]:
+    found: list[tuple[Path, str]] = [
+        ((*base, "mounts", number), mount.target) for number, mount in enumerate(one.mounts)
+    ]
+    found += [((*base, "configs", name), file.target) for name, file in one.configs.items()]
+    for number, file in enumerate(one.secrets):
+        target = file.target or file.source
+        place = target if target.startswith("/") else f"/run/secrets/{target}"
+        found.append(((*base, "secrets", number), place))
+    seen: dict[str, Path] = {}
+    for path, target in found:
+        if target in seen:
+            problem = f"{target} is taken in the container, at {OTHER}"
+            advice = "give one of them another target"
+            yield Problem(path, "duplicate-target", problem, advice, other=seen[target])
+        seen.setdefault(target, path)
+
+
+def limits(known: Known) -> Iterator[Problem]:
+    """No limit is below what a replica is given."""
+    for name, one in known.common.workloads.items():
+        for key in ("cpus", "memory_mb"):
+            given, most = getattr(one.resources, key), getattr(one.limits, key)
+            if most is not None and most < given:
+                path = ("workloads", name, "limits", key)
+                problem = f"{most:g} is less than the {given:g} of resources.{key}"
+                yield Problem(path, "limit-too-small", problem, "raise it, or lower the other")
+
+
+CHECKS = (images, references, modes, anti_affinity, archs, ports, mounts, limits)

@@ -1,0 +1,7 @@
+container_images:
+  web: {tag: "1", archs: [armhf]}
+workloads:
+  web:
+    image: web
+    mounts:
+      - {target: /srv, source: /srv/pages}
