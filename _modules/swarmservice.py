@@ -9,6 +9,12 @@ from salt.exceptions import CommandExecutionError
 __virtualname__ = "swarmservice"
 __func_alias__ = {"apply_": "apply", "list_": "list"}
 
+#: States of tasks in which nothing runs any more.
+ENDED = ("complete", "shutdown", "failed", "rejected", "orphaned", "remove")
+#: States of updates: one that goes on, and one that did not get through.
+UNDER_WAY = ("updating", "rollback_started")
+STOPPED = ("paused", "rollback_paused")
+
 
 def __virtual__():
     if "swarm.ask" not in __salt__:
@@ -72,7 +78,10 @@ def references(planned=None):
     # Every node has these; they are no networks of the swarm.
     found["networks"].update({name: {"id": name, "name": name} for name in ("host", "none")})
     for kind, entries in (planned or {}).items():
-        found[kind].update(entries)
+        # A network that is there stays the same one; of the others a new version is in force.
+        found[kind] = (
+            {**entries, **found[kind]} if kind == "networks" else {**found[kind], **entries}
+        )
     return found
 
 
@@ -195,10 +204,16 @@ def remove(name, timeout=60):
         return
     __salt__["swarm.ask"]("remove_service", here["ID"])
     deadline = time.monotonic() + timeout
-    while __salt__["swarm.ask"]("tasks", filters={"service": here["ID"]}):
+    while any(task["Status"]["State"] not in ENDED for task in _tasks(here["ID"])):
         if time.monotonic() > deadline:
             raise CommandExecutionError(f"{name}: was removed, but its tasks have not ended")
         time.sleep(0.5)
+
+
+def _tasks(service_id):
+    """Tasks of a service; Docker's own filter knows services that exist, not removed ones."""
+    tasks = __salt__["swarm.ask"]("tasks")
+    return [task for task in tasks if task["ServiceID"] == service_id]
 
 
 def status(name):
@@ -206,6 +221,7 @@ def status(name):
     Return how a service does:
 
     - ``wanted``, ``running``, ``complete``: numbers of tasks
+    - ``outdated``: how many of the running ones are of the specification before this one
     - ``nodes``: ids of the nodes they run on
     - ``update``: the state of its last update (``updating``, ``completed``, ``paused``,
       ``rollback_completed`` ...) or None, and ``message``
@@ -221,28 +237,29 @@ def status(name):
         salt pi0 swarmservice.status web
     """
     here = _must(name)
-    tasks = __salt__["swarm.ask"]("tasks", filters={"service": here["ID"]})
+    tasks = _tasks(here["ID"])
     (mode,) = here["Spec"]["Mode"]
-    iteration = (here.get("JobStatus") or {}).get("JobIteration", {}).get("Index")
     if mode.endswith("Job"):
-        tasks = [
-            task for task in tasks if task.get("JobIteration", {}).get("Index", 0) == iteration
-        ]
-    active = [task for task in tasks if task.get("DesiredState") in ("running", "complete")]
+        # A job that is changed runs again, as its next iteration.
+        now = _iteration(here.get("JobStatus"))
+        tasks = [task for task in tasks if _iteration(task) == now]
     running = [task for task in tasks if task["Status"]["State"] == "running"]
     count = here["Spec"]["Mode"][mode] or {}
     wanted = count.get("Replicas", count.get("TotalCompletions"))
     if wanted is None:
-        wanted = len({task.get("NodeID") for task in active if task.get("NodeID")})
+        active = [task for task in tasks if task.get("DesiredState") in ("running", "complete")]
+        wanted = len({task["NodeID"] for task in active if task.get("NodeID")})
     faults = {
         task["Status"]["Err"]: None
         for task in sorted(tasks, key=lambda task: task["UpdatedAt"])
         if task["Status"].get("Err")
     }
     update = here.get("UpdateStatus") or {}
+    template = here["Spec"]["TaskTemplate"]
     return {
         "wanted": wanted,
         "running": len(running),
+        "outdated": sum(not _is_current(task["Spec"], template) for task in running),
         "complete": sum(task["Status"]["State"] == "complete" for task in tasks),
         "nodes": sorted(task["NodeID"] for task in running if task.get("NodeID")),
         "update": update.get("State"),
@@ -251,12 +268,22 @@ def status(name):
     }
 
 
+def _is_current(task, template):
+    """Whether a task is of a specification, but for what changes without replacing it."""
+    fields = ("ContainerSpec", "Resources", "Networks", "LogDriver", "ForceUpdate")
+    return all((task.get(key) or None) == (template.get(key) or None) for key in fields)
+
+
+def _iteration(item):
+    return ((item or {}).get("JobIteration") or {}).get("Index", 0)
+
+
 def wait(name, timeout):
     """
     Wait until a service does what it should: all replicas run and no update is under way, or for
-    a job, all its tasks are complete. Return :py:func:`status`; what is in the way at the end of
-    the time is a ``CommandExecutionError``, and an update that was stopped or rolled back is one
-    at once.
+    a job, all its tasks are complete. Return :py:func:`status`, of which ``update`` may say that
+    Swarm went back. What is in the way at the end of the time is a ``CommandExecutionError``,
+    and an update that Swarm stopped is one at once.
 
     name
         Its name.
@@ -270,13 +297,16 @@ def wait(name, timeout):
         salt pi0 swarmservice.wait web timeout=60
     """
     (mode,) = _must(name)["Spec"]["Mode"]
+    each = mode.startswith("Global")
     deadline = time.monotonic() + timeout
     while True:
         now = status(name)
-        if now["update"] in ("paused", "rollback_paused", "rollback_completed"):
+        if now["update"] in STOPPED:
             raise CommandExecutionError(f"{name}: {trouble(now)}")
-        done = now["complete"] if mode.endswith("Job") else now["running"]
-        if done >= now["wanted"] and now["update"] not in ("updating", "rollback_started"):
+        done = now["complete"] if mode.endswith("Job") else now["running"] - now["outdated"]
+        # Swarm looks for the nodes of a global service after it answered.
+        known = now["wanted"] or not each
+        if known and done >= now["wanted"] and now["update"] not in UNDER_WAY:
             return now
         if time.monotonic() > deadline:
             raise CommandExecutionError(f"{name}: {trouble(now)} after {timeout} s")
@@ -294,15 +324,16 @@ def trouble(now):
 
     .. code-block:: bash
 
-        salt pi0 swarmservice.trouble '{wanted: 2, running: 1, complete: 0, update: paused,
-          message: "", faults: []}'
+        salt pi0 swarmservice.trouble '{wanted: 2, running: 1, outdated: 0, complete: 0,
+          update: null, message: '', faults: []}'
     """
     text = f"{now['running']} of {now['wanted']} tasks run"
+    if now["outdated"]:
+        text += f", {now['outdated']} of them as specified before"
     if now["complete"]:
         text += f", {now['complete']} are complete"
-    if now["update"]:
-        text += f"; update {now['update'].replace('_', ' ')}"
-        text += f" ({now['message']})" if now["message"] else ""
+    if now["update"] and now["update"] != "completed":
+        text += f"; update {now['update'].replace('_', ' ')} ({now['message']})"
     if now["faults"]:
         text += f"; tasks say: {'; '.join(now['faults'][-3:])}"
     return text

@@ -497,7 +497,7 @@ def service(name, spec, references=None):
         _job(part, task)
     part.done()
     if faults:
-        raise SaltInvocationError(f"Service {name}: " + "\n  ".join(["", *faults]).lstrip(" "))
+        raise SaltInvocationError("\n  ".join([f"Service {name}:", *faults]))
     whole["TaskTemplate"] = _said(task)
     return {"Labels": whole.pop("Labels"), **_said(whole)}
 
@@ -664,7 +664,7 @@ def fields(spec, networks=None):
         "replicas": count.get("Replicas", count.get("TotalCompletions")),
         "max_concurrent": count.get("MaxConcurrent"),
         "labels": rest.pop("Labels", None) or {},
-        **_shown(container, CONTAINER),
+        **_taken(container, CONTAINER),
         "env": dict(item.partition("=")[::2] for item in container.pop("Env", None) or ()),
         "healthcheck": _shown(_pop(container, "Healthcheck"), HEALTH),
         "mounts": _by_target(_shown_mount(item) for item in container.pop("Mounts", None) or ()),
@@ -710,6 +710,12 @@ def _pop(data, key):
 
 
 def _shown(data, table):
+    """A part with the fields of a table in our words, and what else Docker has there."""
+    found = _taken(data, table)
+    return {**found, **{api: value for api, value in data.items() if value}}
+
+
+def _taken(data, table):
     """The fields of a table in our words; they are taken out of ``data``."""
     found = {}
     for key, (api, kind, default) in table.items():
@@ -721,12 +727,11 @@ def _shown(data, table):
 
 def _shown_mount(item):
     item = copy.deepcopy(item)
-    found = _shown(item, MOUNT)
+    found = _taken(item, MOUNT)
     for kind, (api, table) in MOUNT_OPTIONS.items():
         options = _pop(item, api)
-        found[kind] = _shown(options, table)
-        if kind == "volume":
-            found[kind].update(_shown(_pop(options, "DriverConfig"), DRIVER))
+        driver = _pop(options, "DriverConfig")
+        found[kind] = {**_shown(options, table), **_shown(driver, DRIVER)}
     return {**found, **_said(item)}
 
 

@@ -67,6 +67,8 @@ def _present(kind, name, contents, contents_pillar):
     try:
         data = _bytes(contents, contents_pillar)
         here = __salt__["swarmdata.current"](kind, name, data)
+        planned = __context__.setdefault("swarm.planned", {}).setdefault(f"{kind}s", {})
+        planned.pop(name, None)
         if here["same"]:
             ret["comment"] = f"{kind.capitalize()} {name} is in force as {here['object']}."
             return ret
@@ -75,7 +77,6 @@ def _present(kind, name, contents, contents_pillar):
         if kind == "config":
             changes["contents"] = _diff(here.get("data", b""), data)
         if __opts__["test"]:
-            planned = __context__.setdefault("swarm.planned", {}).setdefault(f"{kind}s", {})
             planned[name] = {"id": new, "name": new}
             ret["changes"] = changes
             ret["result"] = None

@@ -60,7 +60,7 @@ def present(name, settings=None):
             return ret
         if __opts__["test"]:
             planned = __context__.setdefault("swarm.planned", {}).setdefault("networks", {})
-            planned.setdefault(name, {"id": here["id"] if here else name, "name": name})
+            planned[name] = {"id": name, "name": name}
             ret["changes"] = changes
             ret["result"] = None
             ret["comment"] = f"Network {name} would be {'made anew' if here else 'made'}."

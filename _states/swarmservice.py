@@ -7,6 +7,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 __virtualname__ = "swarmservice"
 
 STOPPED = ("paused", "rollback_paused")
+ROLLED_BACK = ("rollback_started", "rollback_completed")
 
 
 def __virtual__():
@@ -69,7 +70,7 @@ def present(name, spec, timeout=0):
             __salt__["swarmservice.wait"](name, timeout)
         now = __salt__["swarmservice.status"](name)
         told = __salt__["swarmservice.trouble"](now)
-        if now["update"] in STOPPED and not changes:
+        if now["update"] in STOPPED or (changes and now["update"] in ROLLED_BACK):
             raise CommandExecutionError(f"Service {name}: {told}")
     except (CommandExecutionError, SaltInvocationError) as err:
         return {"name": name, "result": False, "changes": ret["changes"], "comment": str(err)}

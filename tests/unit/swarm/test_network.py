@@ -1,0 +1,111 @@
+"""Networks of a swarm: made, made anew, refused by field, gone. Both modes."""
+
+import pytest
+
+from _states import swarmnetwork as states
+
+from .engine import refuse
+
+SETTINGS = {
+    "attachable": True,
+    "subnets": ["10.200.1.0/24", "10.200.0.0/24"],
+    "gateways": ["10.200.1.9"],
+    "options": {"encrypted": ""},
+    "labels": {"a": "b"},
+}
+
+
+@pytest.fixture
+def configure_loader_modules(loaded):
+    return loaded
+
+
+def test_a_network_and_again(engine, testmode):
+    ret = states.present("web", SETTINGS)
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {
+        "network": {"old": None, "new": "overlay"},
+        **{key: {"old": None, "new": value} for key, value in SETTINGS.items()},
+    }
+    assert engine.asked == ([] if testmode else ["create_network"])
+    if not testmode:
+        assert states.present("web", SETTINGS)["changes"] == {}
+
+
+def test_what_docker_chooses_is_no_difference(engine):
+    states.present("web")
+    assert engine.network_list[0]["IPAM"]["Config"]
+    assert states.present("web")["changes"] == {}
+
+
+def test_one_that_differs_is_made_anew(engine, testmode, planned):
+    engine.create_network(
+        "web", scope="swarm", driver="overlay", attachable=False, internal=False,
+        enable_ipv6=False, ipam=None, options=None, labels=None,
+    )  # fmt: skip
+    ret = states.present("web", {"internal": True})
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"internal": {"old": False, "new": True}}
+    assert engine.asked == ([] if testmode else ["remove_network", "create_network"])
+
+
+def test_one_that_is_used_is_told_by_field(engine):
+    states.present("web")
+    engine.used.add("id-web")
+    ret = states.present("web", {"internal": True})
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert "Network web differs in internal" in ret["comment"]
+    assert "in use by service web" in ret["comment"]
+
+
+def test_all_faults_at_once(engine, testmode):
+    bad = {
+        "colour": 1,
+        "internal": "yes",
+        "labels": {"a": 1},
+        "subnets": ["10.0.0.0/33"],
+        "gateways": ["10.0.0.1", "10.0.0.2"],
+    }
+    ret = states.present("web", bad)
+    assert (ret["result"], ret["changes"]) == (False, {})
+    for field in bad:
+        assert f"{field}: " in ret["comment"], field
+
+
+def test_networks_of_one_node_are_not_seen(engine):
+    engine.network_list.append({"Name": "web", "Id": "x", "Scope": "local", "Driver": "bridge"})
+    assert states.absent("web")["changes"] == {}
+
+
+def test_absent(engine, testmode, loaded):
+    engine.create_network(
+        "web", scope="swarm", driver="overlay", attachable=False, internal=False,
+        enable_ipv6=False, ipam=None, options=None, labels=None,
+    )  # fmt: skip
+    ret = states.absent("web")
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"network": {"old": "web", "new": None}}
+    assert len(engine.network_list) == int(testmode)
+    if not testmode:
+        assert states.absent("web")["changes"] == {}
+
+
+def test_tasks_that_are_ending_are_waited_for(engine):
+    states.present("web")
+    answers = iter([refuse("network id-web is in use by task 1"), None])
+
+    def remove(net_id):
+        if error := next(answers):
+            raise error
+
+    engine.client.remove_network.side_effect = remove
+    assert states.absent("web")["result"] is True
+    assert engine.client.remove_network.call_count == 2
+
+
+def test_a_service_that_uses_it_is_told(engine):
+    states.present("web")
+    engine.used.add("id-web")
+    ret = states.absent("web")
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"].startswith("Network web: Docker Engine refuses")

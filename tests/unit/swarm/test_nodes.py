@@ -1,0 +1,146 @@
+"""Nodes of a swarm: labels, availability, roles, entries of cards that are gone. Both modes."""
+
+import pytest
+from salt.exceptions import CommandExecutionError
+
+from _modules import swarmnode
+from _states import swarmnode as states
+
+from .engine import node, refuse
+
+LABELS = {"rack": "rack1", "tower": "left"}
+
+
+@pytest.fixture
+def configure_loader_modules(loaded):
+    return loaded
+
+
+@pytest.fixture
+def nodes(engine):
+    """A manager and a worker, and the worker's entry from before its card was swapped."""
+    engine.node_list = [
+        node("pi0", role="manager"),
+        node("pi3", id="old", state="down"),
+        node("pi3", labels={"rack": "rack2", "own": "1"}),
+    ]
+    return engine
+
+
+def test_a_node_gets_what_is_described_and_again(nodes, testmode):
+    ret = states.present("pi3", LABELS, "drain", "worker")
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {
+        "dead entries": {"old": ["old"], "new": []},
+        "availability": {"old": "active", "new": "drain"},
+        "labels.own": {"old": "1", "new": None},
+        "labels.rack": {"old": "rack2", "new": "rack1"},
+        "labels.tower": {"old": None, "new": "left"},
+    }
+    assert nodes.asked == ([] if testmode else ["update_node", "remove_node"])
+    if not testmode:
+        again = states.present("pi3", LABELS, "drain", "worker")
+        assert (again["result"], again["changes"]) == (True, {})
+
+
+def test_what_is_left_out_stays(nodes):
+    states.present("pi3", availability="pause")
+    assert swarmnode.find("pi3")["labels"] == {"rack": "rack2", "own": "1"}
+    assert swarmnode.find("pi3")["role"] == "worker"
+
+
+def test_a_dead_manager_is_demoted_and_removed(nodes):
+    nodes.node_list[1] = node("pi3", id="old", state="down", role="manager")
+    ret = states.present("pi3")
+    assert ret["result"] is True
+    assert nodes.asked == ["update_node", "remove_node"]
+    assert [item["ID"] for item in nodes.node_list] == ["id-pi0", "id-pi3"]
+
+
+def test_a_failure_tells_what_was_done(nodes):
+    nodes.client.remove_node.side_effect = refuse("no majority")
+    ret = states.present("pi3", availability="drain")
+    assert ret["result"] is False
+    assert ret["changes"] == {"availability": {"old": "active", "new": "drain"}}
+    assert "no majority" in ret["comment"]
+
+
+def test_an_unknown_node(nodes, testmode):
+    ret = states.present("pi9", LABELS)
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert ret["comment"].startswith("pi9: no node of the swarm")
+
+
+def test_all_faults_at_once(nodes, testmode):
+    ret = states.present("pi3", {"rack": 1}, "away", "boss")
+    assert (ret["result"], ret["changes"]) == (False, {})
+    for field in ("labels", "availability", "role"):
+        assert f"{field}: must be" in ret["comment"]
+
+
+def test_two_live_nodes_of_a_name_are_told_apart_by_id(nodes):
+    nodes.node_list[1]["Status"]["State"] = "ready"
+    ret = states.present("pi3", LABELS)
+    assert ret["result"] is False
+    assert "2 nodes of the swarm have this hostname (id-pi3, old)" in ret["comment"]
+    assert states.present("old", LABELS)["result"] is True
+
+
+def test_absent(nodes, testmode):
+    nodes.node_list[2]["Status"]["State"] = "down"
+    ret = states.absent("pi3")
+    assert ret["result"] is (None if testmode else True)
+    assert sorted(ret["changes"]["entries"]["old"]) == ["id-pi3", "old"]
+    assert len(nodes.node_list) == (3 if testmode else 1)
+    if not testmode:
+        assert states.absent("pi3")["changes"] == {}
+
+
+def test_a_node_that_is_up_goes_by_force_only(nodes, testmode):
+    ret = states.absent("pi3")
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert "pi3: is ready; let it leave" in ret["comment"]
+    assert states.absent("pi3", force=True)["result"] is (None if testmode else True)
+
+
+def test_the_module_removes_what_is_down_only(nodes):
+    with pytest.raises(CommandExecutionError, match="only a node that is down"):
+        swarmnode.remove("id-pi3")
+    swarmnode.remove("pi9")
+    assert nodes.asked == []
+
+
+def test_a_manager_that_keeps_its_vote_is_not_removed(nodes, monkeypatch):
+    nodes.client.update_node.side_effect = lambda *_args, **_more: True
+    clock = iter(range(0, 10**6, 20))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with pytest.raises(CommandExecutionError, match="still has a vote"):
+        swarmnode.remove("pi0", force=True)
+    assert len(nodes.node_list) == 3
+
+
+def test_facts_of_a_node(nodes):
+    found = swarmnode.list_()[0]
+    assert (found["hostname"], found["reachability"], found["arch"]) == (
+        "pi0",
+        "reachable",
+        "armv7l",
+    )
+    assert found["resources"] == {"mbps": 100}
+
+
+@pytest.mark.parametrize(
+    ("own", "leader", "leads"),
+    [("id-pi0", True, True), ("id-pi0", False, False), ("id-pi3", True, False)],
+)
+def test_one_manager_leads(nodes, own, leader, leads):
+    nodes.state, nodes.role, nodes.node_id = "active", "manager", own
+    nodes.node_list[0]["ManagerStatus"]["Leader"] = leader
+    assert swarmnode.leads() is leads
+
+
+def test_a_worker_and_a_node_without_docker_do_not_lead(nodes):
+    nodes.state, nodes.role = "active", "worker"
+    assert swarmnode.leads() is False
+    nodes.client.info.side_effect = refuse("down")
+    assert swarmnode.leads() is False
