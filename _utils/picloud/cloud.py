@@ -152,7 +152,7 @@ class Cloud:
         return {part: self._known.plain(part, found) for part in node.parts}
 
 
-def build(source: Source, cache: Cache | None = None) -> Cloud:
+def build(source: Source, cache: Cache | None = None, *, fitting: bool = True) -> Cloud:
     """
     Check a description and return the cloud that it describes.
 
@@ -160,6 +160,8 @@ def build(source: Source, cache: Cache | None = None) -> Cloud:
         What ``load.read`` or ``load.from_texts`` made.
     cache
         Where results of racks are kept from one build to the next.
+    fitting
+        False for a plan of what does not fit: swarms and room for workloads are not looked at.
 
     Raises ``DescriptionError`` with every fault of every file.
 
@@ -186,7 +188,8 @@ def build(source: Source, cache: Cache | None = None) -> Cloud:
         raise DescriptionError(place(source, _settle(problems)))
     described = fleet.Whole(common, racks)
     swarms = fleet.swarms(described, common.workloads)
-    problems = fit_checks.checked(described, swarms, cache) if common.workloads or swarms else []
+    if fitting and swarms:
+        problems = fit_checks.checked(described, swarms, cache)
     if problems:
         raise DescriptionError(place(source, problems))
     work = service.work(described, swarms)

@@ -27,11 +27,12 @@ def check(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
     cloud
         The cloud, without other faults.
     swarms
-        Its swarms by site.
+        Its swarms by site. While there is none, workloads wait for the first one.
     """
     yield from managers(cloud, swarms)
-    yield from sites(cloud, swarms)
-    if cloud.common.workloads:
+    if swarms:
+        yield from sites(cloud, swarms)
+    if swarms and cloud.common.workloads:
         wanted = tasks(cloud, cloud.common.workloads, swarms)
         yield from ports(cloud, swarms, wanted)
         for misfit in foretell(cloud, cloud.common.workloads, swarms, wanted).misfits:

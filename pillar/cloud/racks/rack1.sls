@@ -9,7 +9,7 @@ racks:
     image: bookworm
     roles: [docker]           # beside the roles marked default in roles.sls
     nodes:
-      left/1:  {id: pi0, address: 10.80.1.1}
+      left/1:  {id: pi0, address: 10.80.1.1, roles: [swarm-manager]}
       left/2:  {id: pi1, address: 10.80.1.2}
       left/3:  {id: pi2, address: 10.80.1.3}
       left/4:  {id: pi3, address: 10.80.1.4}

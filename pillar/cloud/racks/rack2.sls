@@ -7,7 +7,7 @@ racks:
     image: bookworm
     roles: [docker]
     nodes:
-      left/1:  {id: pi14, address: 10.80.2.1}
+      left/1:  {id: pi14, address: 10.80.2.1, roles: [swarm-manager]}
       left/2:  {id: pi15, address: 10.80.2.2}
       left/3:  {id: pi16, address: 10.80.2.3}
       left/4:  {id: pi17, address: 10.80.2.4}

@@ -7,7 +7,7 @@ racks:
     image: bookworm
     roles: [docker]
     nodes:
-      left/1:  {id: pi28, address: 10.80.3.1}
+      left/1:  {id: pi28, address: 10.80.3.1, roles: [swarm-manager]}
       left/2:  {id: pi29, address: 10.80.3.2}
       left/3:  {id: pi30, address: 10.80.3.3}
       left/4:  {id: pi31, address: 10.80.3.4}

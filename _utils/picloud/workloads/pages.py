@@ -1,0 +1,153 @@
+"""
+What ``salt-run workload`` shows: a plan as data and as a table, each reason in words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from picloud.rejoin.pages import table
+from picloud.workloads.fleet import RESOURCES, Described, swarms
+from picloud.workloads.placement import Misfit, Plan
+from picloud.workloads.room import UNITS, amount
+
+#: Nodes that are named for a rack.
+NAMED = 4
+
+
+def plan(cloud: Described, made: Plan) -> dict[str, Any]:
+    """
+    Return the page of a plan.
+
+    cloud
+        The cloud that it was made for.
+    made
+        The plan.
+
+    .. code-block:: python
+
+        plan(cloud, placement.plan(cloud, cloud.common.workloads))["workloads"]["web"]["placed"]
+    """
+    racks = {node: rack.name for rack in cloud.racks.values() for node in rack.column("id")}
+    workloads = {name: _workload(cloud, made, name) for name in made.where}
+    for change in made.changes:
+        entry = workloads.setdefault(change.workload, _gone())
+        entry["changes"].append({"node": change.node, "old": change.old, "new": change.new})
+    heads = ("workload", "image", "mode", "replicas", "changes", "where")
+    rows = [
+        (
+            name,
+            one["image"],
+            one["mode"],
+            str(one["wanted"])
+            if one["placed"] == one["wanted"]
+            else f"{one['placed']} of {one['wanted']}",
+            _difference(one["changes"]),
+            _where(one["nodes"], racks),
+        )
+        for name, one in workloads.items()
+    ]
+    page = table(heads, rows, _summary(made))
+    used = load(cloud, made)
+    notices = [f"{_subject(one)}: {one.reason}" for one in made.misfits]
+    notices += [f"{site}: {_load(one)}" for site, one in used.items()]
+    return page | {"workloads": workloads, "sites": used, "notices": notices}
+
+
+def _gone() -> dict[str, Any]:
+    return {
+        "image": "-",
+        "mode": "gone",
+        "wanted": 0,
+        "placed": 0,
+        "nodes": {},
+        "changes": [],
+        "reasons": [],
+    }
+
+
+def _workload(cloud: Described, made: Plan, name: str) -> dict[str, Any]:
+    one = cloud.common.workloads[name]
+    return {
+        "image": f"{one.image}:{cloud.common.container_images[one.image].tag}",
+        "mode": one.mode,
+        "wanted": made.wanted[name],
+        "placed": sum(made.where[name].values()),
+        "nodes": dict(made.where[name]),
+        "changes": [],
+        "reasons": [misfit.reason for misfit in made.misfits if misfit.workload == name],
+    }
+
+
+def _subject(misfit: Misfit) -> str:
+    where = f" at {misfit.site}" if misfit.site else ""
+    return f"{misfit.workload}: {misfit.placed} of {misfit.wanted} replicas fit{where}"
+
+
+def _difference(changes: Iterable[Mapping[str, Any]]) -> str:
+    """How many replicas come and go."""
+    more = sum(max(0, one["new"] - one["old"]) for one in changes)
+    less = sum(max(0, one["old"] - one["new"]) for one in changes)
+    return " ".join([f"+{more}"] * bool(more) + [f"-{less}"] * bool(less)) or "none"
+
+
+def _where(nodes: Mapping[str, int], racks: Mapping[str, str]) -> str:
+    """Nodes by rack, those beyond a few as a number."""
+    by_rack: dict[str, list[str]] = {}
+    for node, count in nodes.items():
+        by_rack.setdefault(racks[node], []).append(node if count == 1 else f"{node} x{count}")
+    said = []
+    for rack, names in by_rack.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        said.append(f"{rack}: {' '.join(names[:NAMED])}{more}")
+    return "; ".join(said) or "-"
+
+
+def _summary(made: Plan) -> str:
+    if not made.where:
+        return "The description has no workloads yet; docs/workloads.md tells how to write one."
+    short = {misfit.workload for misfit in made.misfits}
+    number = f"{len(made.where)} workload{'' if len(made.where) == 1 else 's'}"
+    if not short:
+        return f"{number}, {sum(made.wanted.values())} replicas: all fit."
+    return f"{number}: {len(short)} {'does' if len(short) == 1 else 'do'} not fit."
+
+
+def load(cloud: Described, made: Plan) -> dict[str, dict[str, Any]]:
+    """
+    Return by site how much of each resource is taken, and how much there is.
+
+    cloud, made
+        As for :func:`plan`.
+    """
+    found = {}
+    for site, swarm in swarms(cloud, cloud.common.workloads).items():
+        here = {host.node for host in swarm.hosts}
+        total = [sum(room) for room in zip(*(host.room for host in swarm.hosts), strict=True)]
+        taken: Counter[str] = Counter()
+        for name, nodes in made.where.items():
+            give = cloud.common.workloads[name].resources
+            count = sum(number for node, number in nodes.items() if node in here)
+            taken["cpus"] += count * round(give.cpus * 1000)
+            taken["memory_mb"] += count * give.memory_mb
+            taken["mbps"] += count * give.mbps
+            taken["uplink"] += count * give.uplink_mbps
+        found[site] = {
+            key: {"taken": taken[key], "total": most}
+            for key, most in zip(RESOURCES, total, strict=True)
+        }
+        uplink = cloud.common.sites[site].uplink_mbps
+        found[site]["uplink"] = {"taken": taken["uplink"], "total": uplink}
+    return found
+
+
+def _load(one: Mapping[str, Mapping[str, Any]]) -> str:
+    said = [
+        f"{UNITS[key]} {amount(key, one[key]['taken'])} of {amount(key, one[key]['total'])}"
+        for key in RESOURCES
+    ]
+    uplink = one["uplink"]
+    total = "an unknown speed" if uplink["total"] is None else f"{uplink['total']} Mb/s"
+    return ", ".join([*said, f"uplink {uplink['taken']} Mb/s of {total}"])
