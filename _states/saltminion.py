@@ -4,6 +4,7 @@ Keep Salt on a node at its version and with its configuration, without cutting i
 
 import json
 
+import salt.utils.yaml
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __virtualname__ = "saltminion"
@@ -108,12 +109,14 @@ def configured(name, config, timeout=180, config_file=CONFIG_FILE):
 
 
 def _options(text):
-    """The options in a file of ours, or None if somebody else wrote it."""
+    """The options in a file, or None if it is none that a minion could read."""
     try:
-        pairs = [line.split(": ", 1) for line in text.splitlines() if not line.startswith("#")]
-        return {key: json.loads(value) for key, value in pairs}
-    except (ValueError, AttributeError):
+        found = salt.utils.yaml.safe_load(text or "")
+    except salt.utils.yaml.YAMLError:
         return None
+    if found is None:
+        return {}
+    return found if isinstance(found, dict) else None
 
 
 def _difference(old, new):
@@ -126,7 +129,7 @@ def _difference(old, new):
 
 def _needs_restart(old, config):
     """False where the running minion has all these values and loses none."""
-    was = _options(old) if old else {}
+    was = _options(old)
     if was is None or was.keys() - config.keys():
         return True
     return any(key not in __opts__ or __opts__[key] != value for key, value in config.items())

@@ -1,6 +1,7 @@
 """Parts docker and salt_minion through Salt's real loader: what the maps make of a view."""
 
 import pytest
+import yaml
 from saltfactories.utils.functional import Loaders
 
 DOCKER = {
@@ -90,6 +91,13 @@ def test_small_boards_get_settings_for_little_memory(shown):
     assert states["salt_minion-version"]["name"] == "3008.3"
     big = shown("salt_minion", salt_minion=own, board={"model": "pi4b", "ram_mb": 4096})
     assert "process_count_max" not in big["salt_minion-config"]["config"]
+
+
+def test_a_new_node_has_the_configuration_that_a_small_board_gets(shown, repo):
+    image = yaml.safe_load((repo / "master/minion.d/picloud.conf").read_text())
+    description = yaml.safe_load((repo / "pillar/cloud/salt_minion.sls").read_text())
+    states = shown("salt_minion", salt_minion=description["salt_minion"])
+    assert states["salt_minion-config"]["config"] == image
 
 
 @pytest.mark.parametrize("sls", ["docker.absent", "salt_minion.absent"])

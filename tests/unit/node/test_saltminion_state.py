@@ -97,6 +97,19 @@ def test_a_file_of_ours_whose_values_the_minion_has_needs_no_restart(minion, con
     assert "no restart" in ret["comment"]
 
 
+def test_the_images_file_is_replaced_without_a_restart(minion, configured, config_file):
+    config_file.write_text("# why\n\nrejected_retry: true\n\nrandom_reauth_delay: 10  # s\n")
+    assert "restart" not in configured(random_reauth_delay=10, rejected_retry=True)["changes"]
+    assert minion.plan == {}
+    assert "restart" in configured(rejected_retry=True)["changes"]
+
+
+@pytest.mark.parametrize("text", ["rejected_retry: [", "- a list\n", "words"])
+def test_a_file_that_no_minion_could_read_restarts(configured, config_file, text):
+    config_file.write_text(text)
+    assert "restart" in configured(rejected_retry=True)["changes"]
+
+
 def test_a_value_taken_away_restarts(minion, configured):
     configured(rejected_retry=True, random_reauth_delay=10)
     minion.plan = {}
