@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from picloud.rejoin.steps import ENDS, Step
+from picloud.rejoin.steps import Step
 
 from lab import shell
 from lab.cluster import execute
@@ -13,6 +13,9 @@ from lab.settings import Settings
 
 #: Steps in which a node stays until somebody does something about it.
 STOPPED = (Step.HELD, Step.QUARANTINED)
+
+#: Where the master has the checkout.
+CHECKOUT = "/srv/picloud"
 
 Rows = dict[str, dict[str, Any]]
 
@@ -90,19 +93,26 @@ def wait(
     deadline = time.monotonic() + seconds
     done: Rows = {}
     while len(done) < len(names):
-        try:
-            found = rows(settings)
-        except Exception as err:  # the master may be starting
-            shell.note(f"asking again: {err}")
-            found = {}
-        done = {
-            name: row
-            for name, row in found.items()
-            if name in names and row["step"] in ENDS and row["step_at"] >= since
-        }
-        seen(done)
+        for found in _ended(settings, names, since, deadline - time.monotonic()):
+            done = found
+            seen(done)
         if time.monotonic() > deadline:
             break
         if len(done) < len(names):
-            time.sleep(0.5)
+            time.sleep(0.5)  # the master may be starting
     return done
+
+
+def _ended(
+    settings: Settings, names: Collection[str], since: float, seconds: float
+) -> Iterator[Rows]:
+    """Those whose way back has ended, each time that there are others."""
+    order = {"names": sorted(names), "since": since, "seconds": seconds}
+    said = shell.lines(
+        [
+            *("docker", "exec", "--env", f"PYTHONPATH={CHECKOUT}/_utils", settings.head),
+            *("/opt/picloud/salt/bin/python", f"{CHECKOUT}/lab/ended.py", json.dumps(order)),
+        ],
+        what="the master cannot say who came back",
+    )
+    return map(json.loads, said)

@@ -1,9 +1,12 @@
 """What mishaps and ``make up`` say when the cloud does not make of them what it should."""
 
+import json
+
 import pytest
+from picloud.ledger import Ledger, Rejoin
 
 from lab import __main__ as program
-from lab import boards, cluster, converge, description, mishaps, rejoin
+from lab import boards, cluster, converge, description, ended, mishaps, rejoin
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -132,6 +135,7 @@ def test_up_applies_nothing_twice_to_nodes_that_the_master_converged(settings, m
         },
     )
     monkeypatch.setattr(rejoin, "rows", lambda _: known)
+    monkeypatch.setattr(rejoin, "_ended", lambda *_: iter([known]))
     monkeypatch.setattr(cluster, "wait_for_switch", lambda *_: None)
     program._join(settings, list(known), ["pi0", "pi1"], since, "digest")
     assert set(converge.converged(settings)) == {"pi0", "pi1"}
@@ -140,7 +144,9 @@ def test_up_applies_nothing_twice_to_nodes_that_the_master_converged(settings, m
 def test_up_ends_with_the_reason_of_a_node_that_the_master_could_not_converge(
     settings, monkeypatch
 ):
-    monkeypatch.setattr(rejoin, "rows", lambda _: {"pi0": row("quarantined", step_at=9.0)})
+    known = {"pi0": row("quarantined", step_at=9.0)}
+    monkeypatch.setattr(rejoin, "rows", lambda _: known)
+    monkeypatch.setattr(rejoin, "_ended", lambda *_: iter([known]))
     with pytest.raises(LabError, match="1 of 1 nodes did not converge; pi0 is quarantined: its"):
         program._join(settings, ["pi0"], ["pi0"], 5.0, "digest")
     assert converge.converged(settings) == {}
@@ -152,12 +158,27 @@ def test_a_node_with_an_empty_card_is_not_what_was_applied_before(settings):
     assert converge.converged(settings) == {"pi0": "digest"}
 
 
-def test_only_ways_back_that_began_later_and_have_ended_are_done(settings, monkeypatch):
-    known = {
-        "pi0": row("converged", step_at=9.0),
-        "pi1": row("converged", step_at=1.0),
-        "pi2": row("converging", step_at=9.0),
-        "pi3": row("quarantined", step_at=9.0),
+def test_only_ways_back_that_began_later_and_have_ended_are_done(tmp_path, monkeypatch, capsys):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger' / 'ledger.db'}")
+    steps = {"pi0": "converged", "pi1": "converged", "pi2": "converging", "pi3": "quarantined"}
+    rows = [
+        Rejoin(node, step, step_at=1.0 if node == "pi1" else 9.0) for node, step in steps.items()
+    ]
+    ledger.rejoins.put([*rows, Rejoin("pi4", "converged", step_at=9.0)])
+    monkeypatch.setattr(ended.picloud_salt, "ledger", lambda _: ledger)
+    ended.main({"names": list(steps), "since": 5.0, "seconds": 0})
+    (said,) = capsys.readouterr().out.splitlines()
+    assert {node: found["step"] for node, found in json.loads(said).items()} == {
+        "pi0": "converged",
+        "pi3": "quarantined",
     }
-    monkeypatch.setattr(rejoin, "rows", lambda _: known)
-    assert set(rejoin.wait(settings, list(known), 5.0, 0)) == {"pi0", "pi3"}
+
+
+def test_a_master_that_is_starting_is_asked_again(settings, monkeypatch):
+    answers = [[], [{"pi0": row("converged")}], [{"pi0": row("converged"), "pi1": row("held")}]]
+    monkeypatch.setattr(rejoin, "_ended", lambda *_: iter(answers.pop(0)))
+    monkeypatch.setattr(rejoin.time, "sleep", lambda _: None)
+    seen = []
+    done = rejoin.wait(settings, ["pi0", "pi1"], 5.0, 60, lambda found: seen.append(len(found)))
+    assert set(done) == {"pi0", "pi1"}
+    assert (seen, answers) == ([1, 2], [])
