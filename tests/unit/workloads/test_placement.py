@@ -284,11 +284,11 @@ def first_fit(work: Mapping[str, Workload]) -> float:
     free = {}
     for node in (node for node in WORLD.nodes.values() if node.site == "a"):
         board = BOARDS[node.model]
-        free[node.id] = [board["cpus"], board["ram_mb"]]
+        free[node.id] = [board["cpus"] * 1000, board["ram_mb"]]
     placed = 0.0
     usual = [sum(room[place] for room in free.values()) / len(free) for place in (0, 1)]
     for one in work.values():
-        needs = [one.resources.cpus, one.resources.memory_mb]
+        needs = [round(one.resources.cpus * 1000), one.resources.memory_mb]
         for _ in range(one.replicas or 1):
             for room in free.values():
                 if all(have >= need for have, need in zip(room, needs, strict=True)):
