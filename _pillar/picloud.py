@@ -22,6 +22,7 @@ _UTILS = str(Path(__file__).resolve().parent.parent / "_utils")
 if _UTILS not in sys.path:
     sys.path.insert(0, _UTILS)
 
+import picloud_keep  # noqa: E402
 import picloud_salt  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
@@ -67,6 +68,8 @@ def ext_pillar(minion_id, pillar, path=None):
     if view is None:
         return _lobby(minion_id)
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
+    if "keep" in view:
+        data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
     if faults:
         data["_errors"] = [_reason(faults)]
     return data

@@ -88,7 +88,7 @@ def _build(target: str, base: str, site: Site, context: Path, inputs: list[objec
     if not exists(name):
         env = os.environ | {"DOCKER_BUILDKIT": "0"}
         arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"SALT={site.salt_version}"]
-        network = "host" if target == "aptcache" else "none"
+        network = "host" if target in ("aptcache", "master") else "none"
         shell.run(
             [
                 "docker",
@@ -137,7 +137,17 @@ def _context(checkout: Path, folder: Path, node: list[Path], master: list[Path])
     for config in (*(checkout / "master/minion.d").glob("*.conf"), HERE / "board.conf"):
         shutil.copy2(config, minion)
     shutil.copytree(HERE / "boot", folder / "context/boot/firmware")
-    shutil.copy2(checkout / "master/salt-master.service", folder / "master/etc/systemd/system")
+    for unit in _units(checkout):
+        shutil.copy2(unit, folder / "master/etc/systemd/system")
+
+
+def _units(checkout: Path) -> list[Path]:
+    """The units of a master."""
+    keep = checkout / "master/keep"
+    return [
+        checkout / "master/salt-master.service",
+        *sorted([*keep.glob("*.service"), *keep.glob("*.timer")]),
+    ]
 
 
 def build(settings: Settings, site: Site) -> dict[str, str]:
@@ -161,7 +171,7 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     ]
-    own.append(settings.checkout / "master/salt-master.service")
+    own += _units(settings.checkout)
     node_inputs = [*sorted(for_node.items()), *own]
     master_inputs = [*node_inputs, *sorted(for_master.items())]
     names = {

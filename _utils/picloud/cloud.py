@@ -32,7 +32,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from picloud import schema
+from picloud import kept, schema
 from picloud.checks import common as common_checks
 from picloud.checks import fit as fit_checks
 from picloud.checks import rack as rack_checks
@@ -149,7 +149,11 @@ class Cloud:
             layer((*path, "nodes", node.slot), rack["nodes"][node.slot]),
         )
         found = tuple(one for one in layers if one is not None)
-        return {part: self._known.plain(part, found) for part in node.parts}
+        parts = {part: self._known.plain(part, found) for part in node.parts}
+        if kept.PART in parts:
+            own = rack["nodes"][node.slot].get("keep", ())
+            parts[kept.PART]["paths"] = list(kept.paths(self.common, node.roles, own))
+        return parts
 
 
 def build(source: Source, cache: Cache | None = None, *, fitting: bool = True) -> Cloud:

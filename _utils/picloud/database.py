@@ -330,6 +330,22 @@ class Corrupt(StorageError):
     """The file holds something else than what was written; it is to be removed."""
 
 
+def peek(path: Path | str, node_id: str) -> dict[str, Any] | None:
+    """
+    Return the view of a node, or None, without the store: nothing is compiled, made or emptied.
+
+    path
+        The file.
+    node_id
+        The node.
+
+    Raises ``sqlite3.Error`` or ``ValueError`` when there is no such file, or none of this version.
+    """
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        row = db.execute("SELECT view FROM nodes WHERE id = ?", (node_id,)).fetchone()
+    return dict(json.loads(row[0])) if row else None
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 

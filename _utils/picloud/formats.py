@@ -47,6 +47,8 @@ SSH_KEY = (
     r"sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]{32,}={0,3}( .*)?$"
 )
 PATH = r"^/[^\s]*$"
+#: A path that needs no quotes in a unit of systemd, nor in a list of Borg.
+KEPT_PATH = r"^(/[A-Za-z0-9_.+@=,-]+)+$"
 #: Debian package names: Policy, section 5.6.1.
 PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 #: A Debian version, with `*` and `?` for what the pin leaves open.
@@ -113,6 +115,11 @@ FORMATS: dict[str, Format] = {
         "paste one line of a .pub file: ssh-ed25519 AAAA... jane@laptop",
     ),
     PATH: Format("bad-path", "is not an absolute path", "begin it with / and leave out spaces"),
+    KEPT_PATH: Format(
+        "bad-path",
+        "is not a path that can be kept",
+        "begin it with /, end it without, and use letters, digits and _ . + @ = , -",
+    ),
     PACKAGE: Format("bad-package", "is not a package name", "write the name apt knows: docker.io"),
     VERSION: Format(
         "bad-version", "is not a package version", 'write what apt shows, * for any: "20.10.24*"'
@@ -159,6 +166,7 @@ Timezone = Annotated[str, _text(TIMEZONE)]
 User = Annotated[str, _text(USER)]
 SshKey = Annotated[str, _text(SSH_KEY)]
 AbsolutePath = Annotated[str, _text(PATH)]
+KeptPath = Annotated[str, _text(KEPT_PATH)]
 Package = Annotated[str, _text(PACKAGE)]
 Version = Annotated[str, _text(VERSION)]
 SaltVersion = Annotated[str, _text(SALT_VERSION)]

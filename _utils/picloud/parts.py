@@ -1,5 +1,5 @@
 """
-Settings of the parts: what ``base``, ``boot``, ``docker`` and ``salt_minion`` may say.
+Settings of the parts: what ``base``, ``boot``, ``docker``, ``salt_minion`` and ``keep`` may say.
 
 The docstring under a field is its documentation: it goes into the JSON Schema and the reference.
 """
@@ -14,7 +14,7 @@ from picloud import formats as f
 
 Arch = Literal["amd64", "arm64", "armel", "armhf"]
 Part = Literal["base", "boot", "docker", "salt_minion"]
-PARTS: tuple[Part, ...] = ("base", "boot", "docker", "salt_minion")
+PARTS: tuple[str, ...] = ("base", "boot", "docker", "salt_minion", "keep")
 
 Scalar = bool | int | float | str
 
@@ -146,6 +146,31 @@ class SaltMinion(Model):
     """Options of the minion's configuration."""
 
 
+class Archives(Model):
+    """Which archives of a node stay at the master: the newest of each of so many periods."""
+
+    hours: f.Count = 24
+    """Hours of which the newest archive stays."""
+    days: f.Count = 7
+    """Days of which the newest archive stays."""
+    weeks: f.Count = 4
+    """Weeks of which the newest archive stays."""
+    months: f.Count = 6
+    """Months of which the newest archive stays."""
+
+
+class Keep(Model):
+    """Part `keep`: data of a node, copied to the master and given back to a new card. A node has
+    the part when it, or a role of it, names paths to keep."""
+
+    every_min: Annotated[int, Field(ge=5, le=10080)] = 60
+    """Minutes from one copy to the next."""
+    quota_mb: f.Positive = 4096
+    """Room that the archives of one node may take at the master, in MB."""
+    archives: Archives = Archives()
+    """Which archives stay; the newest one always does."""
+
+
 class Overrides(Model):
     """Parts of the global sections, laid over them: boards, then sites, racks, nodes."""
 
@@ -157,3 +182,5 @@ class Overrides(Model):
     """Keys of `docker` that differ here."""
     salt_minion: dict[str, Any] | None = None
     """Keys of `salt_minion` that differ here."""
+    keep: dict[str, Any] | None = None
+    """Keys of `keep` that differ here."""

@@ -104,6 +104,8 @@ RULES: dict[str, str] = {
     "daemon-option": "options of daemon.json are those of dockerd",
     "data-root": "Docker keeps its data in /var/lib/docker",
     "gpu-memory": "graphics memory leaves the board enough",
+    "kept-path": "what is kept is data: no path of the system, and none that the card brings",
+    "kept-twice": "paths that a node keeps do not lie in each other",
     "image-arch": "the image is made for the board's architecture",
     "misplaced-option": "firmware options with a place of their own stand there",
     "overclock-limit": "clocks are within the board's limits",

@@ -14,12 +14,23 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from picloud import formats as f
-from picloud.parts import PARTS, Arch, Base, Boot, Docker, Model, Overrides, Part, SaltMinion
+from picloud.parts import (
+    PARTS,
+    Arch,
+    Base,
+    Boot,
+    Docker,
+    Keep,
+    Model,
+    Overrides,
+    Part,
+    SaltMinion,
+)
 from picloud.policy import Rejoin
 from picloud.workloads.images import ContainerImage
 from picloud.workloads.model import Overlay, Secret, Workload
 
-__all__ = ["PARTS", "Base", "Boot", "Docker", "Model", "Overrides", "SaltMinion"]
+__all__ = ["PARTS", "Base", "Boot", "Docker", "Keep", "Model", "Overrides", "SaltMinion"]
 
 #: Sections of later versions: their names are kept free.
 RESERVED = ("courses",)
@@ -183,6 +194,8 @@ class Role(Model):
     """Whether every node has it."""
     parts: f.Many[Part] = ()
     """Parts of `salt/` that the role brings."""
+    keep: f.Many[f.KeptPath] = ()
+    """Files and folders that its nodes keep when their card is swapped."""
     count: Literal["any", "odd", "one"] = "any"
     """How many nodes have it, over the whole cloud: any number, an odd number, exactly one."""
     spread: Literal["none", "rack"] = "none"
@@ -210,6 +223,8 @@ class Node(Model):
     """One of `images`, where it differs from the rack's."""
     roles: f.Many[f.Name] = ()
     """Roles beside the rack's and the default ones."""
+    keep: f.Many[f.KeptPath] = ()
+    """Files and folders that it keeps when its card is swapped, beside those of its roles."""
     port: f.Positive | None = None
     """Port of the rack's switch, where it differs from the wiring."""
     hub: f.Positive | None = None
@@ -282,6 +297,8 @@ class Common(Model):
     """Part `docker`: Docker Engine."""
     salt_minion: SaltMinion | None = None
     """Part `salt_minion`: Salt on the node itself."""
+    keep: Keep | None = None
+    """Part `keep`: data of a node, copied to the master and given back to a new card."""
     rejoin: Rejoin = Rejoin()
     """What the master does by itself when a node comes back."""
     container_images: dict[f.Name, ContainerImage] = Field(default_factory=dict)
@@ -329,6 +346,7 @@ SINGLES: Mapping[str, type[Model]] = {
     "boot": Boot,
     "docker": Docker,
     "salt_minion": SaltMinion,
+    "keep": Keep,
 }
 #: Settings of the parts, which can be overridden.
 PART_MODELS: Mapping[str, type[Model]] = {
@@ -336,5 +354,6 @@ PART_MODELS: Mapping[str, type[Model]] = {
     "boot": Boot,
     "docker": Docker,
     "salt_minion": SaltMinion,
+    "keep": Keep,
 }
 SECTIONS = tuple(Description.model_fields)

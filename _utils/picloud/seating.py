@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from picloud import schema
+from picloud import kept, schema
 from picloud.checks.context import Known, Layer, RackIndex, Seat, layer
 from picloud.checks.types import fit
 from picloud.faults import Problem
@@ -114,7 +114,7 @@ def _seats(index: RackIndex, raw: Mapping[str, Any]) -> Iterable[Seat]:
             ram_mb=declared.ram_mb or (min(board.ram_mb) if board else 0),
             image=declared.image or own_rack.image or "",
             roles=roles[declared.roles][0],
-            parts=roles[declared.roles][1],
+            parts=kept.parts(roles[declared.roles][1], common, roles[declared.roles][0], declared),
             address=declared.address,
             ipv6=declared.ipv6,
             mac=declared.mac,

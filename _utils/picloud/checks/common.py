@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from picloud import daemon, schema
-from picloud.checks import hardware, workloads
+from picloud.checks import hardware, kept, workloads
 from picloud.checks.context import Known, overrides
 from picloud.faults import OTHER, RAW, Path, Problem
 from picloud.suggest import closest, remedy
@@ -252,4 +252,5 @@ CHECKS = (
     sections_needed,
     *hardware.CHECKS,
     *workloads.CHECKS,
+    kept.roles,
 )

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from picloud import schema
-from picloud.checks import power, settings
+from picloud.checks import kept, power, settings
 from picloud.checks.common import address as well_formed
 from picloud.checks.common import settings as settings_of
 from picloud.checks.context import RackIndex, Seat, overrides
@@ -215,4 +215,5 @@ CHECKS = (
     layers,
     *power.CHECKS,
     *settings.CHECKS,
+    *kept.CHECKS,
 )

@@ -1,0 +1,28 @@
+# salt/keep/init.sls - data of this node: given back to a new card, then copied to the master again and again. Pillar: picloud:keep. Undo: keep.absent.
+# The timer comes after what is given back: a card that has nothing yet must not be the newest copy.
+{%- import "keep/map.jinja" as map with context %}
+
+keep-packages:
+  pihost.packages:
+    - pkgs: [borgbackup, openssh-client]
+
+keep-files:
+  pifile.managed:
+    - files: {{ map.files | json }}
+    - apply:
+      - [systemctl, daemon-reload]
+    - require:
+      - pihost: keep-packages
+
+keep-restored:
+  pikeep.restored:
+    - paths: {{ map.keep.paths | json }}
+    - host_key: {{ map.keep.host_key | json }}
+    - require:
+      - pifile: keep-files
+
+keep-timer:
+  pihost.services_up:
+    - units: [picloud-keep.timer]
+    - require:
+      - pikeep: keep-restored
