@@ -12,9 +12,11 @@ import picloud_watch
 from picloud.formats import MAC
 from picloud.identity import CardState, Kind
 from picloud.ledger import Hint
+from picloud.ledger.decisions import KEPT
 from picloud.rejoin import lobby as lobbies
 from picloud.rejoin import pages
 from picloud.rejoin.steps import Step
+from picloud.rejoin.words import plain
 from picloud_pages import page
 from picloud_rejoin.keys import KeyStore
 
@@ -60,7 +62,7 @@ def history(node, most=50):
     node
         The node's id, or that of a spare card in the lobby.
     most
-        How many decisions, the last ones.
+        How many decisions, the last ones; that many are kept at most: 200.
 
     CLI Example:
 
@@ -69,7 +71,11 @@ def history(node, most=50):
         salt-run rejoin.history node=pi3
     """
     ledger = _ledger()
-    decisions, cards = ledger.decisions.of(str(node), _number(most)), ledger.cards.list(str(node))
+    if not 1 <= (number := _number(most)) <= KEPT:
+        raise picloud_watch.NoAnswerError(
+            f'"{plain(most, 20)}" is no number of decisions; say most=1 to {KEPT}'
+        )
+    decisions, cards = ledger.decisions.of(str(node), number), ledger.cards.list(str(node))
     name = str(node) if decisions or cards else _known(ledger, node)
     return pages.history(name, decisions, cards, ledger.boards.of(name))
 
@@ -170,7 +176,7 @@ def hold(node, reason=""):
     """
     ledger = _ledger()
     name = _known(ledger, node)
-    hint = Hint("hold", name, time.time(), data={"reason": str(reason)[:500]})
+    hint = Hint("hold", name, time.time(), data={"reason": plain(reason, 500)})
     return _asked(
         ledger, hint, f"{name} is held; to let it go: salt-run rejoin.release node={name}"
     )
@@ -234,8 +240,8 @@ def retire_board(serial, reason="taken out by hand"):
 
         salt-run rejoin.retire_board serial=10000000a3c1d2e4 reason='network port is dead'
     """
-    if not _ledger().boards.retire(str(serial), True, str(reason)):
-        raise picloud_watch.NoAnswerError(f'No board "{serial}" was ever seen.')
+    if not _ledger().boards.retire(str(serial), True, plain(reason, 500)):
+        raise picloud_watch.NoAnswerError(f'No board "{plain(serial, 40)}" was ever seen.')
     return _said(f"board {serial} is out of service")
 
 
@@ -256,9 +262,9 @@ def port(mac, rack, port):
         salt-run rejoin.port mac=b8:27:eb:c1:d2:e4 rack=rack1 port=3
     """
     cloud, mac = _cloud(), str(mac).lower().replace("-", ":")
-    if not re.match(MAC, mac):
+    if not re.fullmatch(MAC, mac):
         raise picloud_watch.NoAnswerError(
-            f'"{mac}" is no MAC address; write six pairs of hex digits with colons'
+            f'"{plain(mac, 40)}" is no MAC address; write six pairs of hex digits with colons'
         )
     found = cloud.racks.get(str(rack))
     if found is None:
@@ -346,8 +352,8 @@ def _number(text):
     """A whole number that was asked for."""
     try:
         return int(text)
-    except (TypeError, ValueError):
-        raise picloud_watch.NoAnswerError(f'"{text}" is no number') from None
+    except (TypeError, ValueError, OverflowError):
+        raise picloud_watch.NoAnswerError(f'"{plain(text, 40)}" is no number') from None
 
 
 def _asked(ledger, hint, text):

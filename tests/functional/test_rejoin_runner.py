@@ -104,6 +104,10 @@ def test_status_says_when_the_engine_does_not_look(run, ledger, monkeypatch):
         ("rejoin.status", {"node": "pi03"}, 'There is no node "pi03"; did you mean "pi3"?'),
         ("rejoin.history", {"node": "pi03"}, 'did you mean "pi3"?'),
         ("rejoin.history", {"node": "pi3", "most": "many"}, '"many" is no number'),
+        ("rejoin.history", {"node": "pi3", "most": 0}, "say most=1 to 200"),
+        ("rejoin.history", {"node": "pi3", "most": -1}, "say most=1 to 200"),
+        ("rejoin.history", {"node": "pi3", "most": 10**30}, "say most=1 to 200"),
+        ("rejoin.history", {"node": "pi3", "most": float("inf")}, '"inf" is no number'),
         ("rejoin.retry", {"node": "*"}, 'There is no node "*"'),
         ("rejoin.retry", {"node": "pi4"}, "salt-run card.prepare node=pi4"),
         ("rejoin.release", {"node": "pi4"}, "pi4 is not on its way back"),
@@ -116,6 +120,11 @@ def test_status_says_when_the_engine_does_not_look(run, ledger, monkeypatch):
             'There is no card in the lobby "card-1"',
         ),
         ("rejoin.port", {"mac": "b8:27", "rack": "rack1", "port": 3}, '"b8:27" is no MAC address'),
+        (
+            "rejoin.port",
+            {"mac": MAC + "\n", "rack": "rack1", "port": 3},
+            f'"{MAC}\\n" is no MAC address',
+        ),
         ("rejoin.port", {"mac": MAC, "rack": "rack01", "port": 3}, 'did you mean "rack1"?'),
         ("rejoin.port", {"mac": MAC, "rack": "rack1", "port": 17}, "has ports 1 to 16"),
         ("rejoin.port", {"mac": MAC, "rack": "rack1", "port": "x"}, '"x" is no number'),
@@ -144,6 +153,16 @@ def test_requests_are_left_for_the_engine(run, ledger):
         ("retry", "pi3", {}),
     ]
     assert ledger.rejoins.all() == before
+
+
+def test_a_reason_is_one_short_line(run, ledger):
+    run("rejoin.hold", node="pi3", reason="its fan\nRejoin of pi4: converged\x1b[2J" + "!" * 9000)
+    ((_, _, data),) = hints(ledger)
+    assert data["reason"].startswith(r"its fan\nRejoin of pi4: converged\x1b[2J!!!")
+    assert len(data["reason"]) == 500
+    ledger.boards.saw(SERIAL, MAC, "pi1b", 0.0)
+    run("rejoin.retire_board", SERIAL, reason="dead\nport")
+    assert ledger.boards.get(SERIAL).reason == r"dead\nport"
 
 
 def test_release_takes_the_board_back_into_service(run, ledger):

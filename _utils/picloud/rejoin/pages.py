@@ -12,6 +12,7 @@ from picloud.ledger import BoardRow, CardRow, DecisionRow, Rejoin
 from picloud.ledger.strangers import Stranger
 from picloud.rejoin.lobby import Guest
 from picloud.rejoin.steps import UNDER_WAY, Step
+from picloud.rejoin.words import plain
 from picloud.status import ago, span
 
 Table = dict[str, Any]
@@ -212,7 +213,7 @@ def strangers(found: Sequence[Stranger], now: float) -> Table:
         The time, in seconds since 1970.
     """
     cells = (
-        (_plain(one.name), one.fingerprint[:12], str(one.times), ago(one.at, now), one.reason)
+        (_ascii(one.name), one.fingerprint[:12], str(one.times), ago(one.at, now), one.reason)
         for one in found
     )
     summary = f"{len(found)} refused" if found else "Nobody was refused."
@@ -220,6 +221,6 @@ def strangers(found: Sequence[Stranger], now: float) -> Table:
     return page | {"strangers": [one._asdict() for one in found]}
 
 
-def _plain(name: str) -> str:
-    """A name that a stranger chose, on one line and in ASCII."""
-    return name.encode("unicode_escape").decode()
+def _ascii(name: str) -> str:
+    """A name that a stranger chose, without letters that only look like others."""
+    return plain(name.encode("unicode_escape").decode())

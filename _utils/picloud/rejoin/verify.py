@@ -4,16 +4,24 @@ Is a node what the description says? Read from the report that it signed after i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from picloud.policy import Rejoin
 from picloud.records import Node
+from picloud.rejoin.words import plain
+
+#: Names of each sort that a problem lists, and characters of each.
+NAMED, NAME_CHARS = 3, 80
 
 
 def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) -> list[str]:
     """
     Return what keeps a node from being converged, in words; nothing when it is verified.
+
+    What the node said is cut and written on one line: its signature tells who said it, not that it
+    is true or short.
 
     report
         The signed report of ``pirejoin.verify``: ``highstate`` with ``error``, ``failed`` and
@@ -33,27 +41,28 @@ def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) 
     highstate = _mapping(report.get("highstate"))
     failed, would = _names(highstate.get("failed")), _names(highstate.get("would"))
     if highstate.get("error"):
-        found.append(f"the highstate does not run: {str(highstate['error'])[:300]}")
+        found.append(f"the highstate does not run: {plain(highstate['error'])}")
     elif not isinstance(highstate.get("states"), int) or highstate["states"] < 1:
         found.append("the highstate has no states")
     if failed:
-        found.append(f"states fail: {', '.join(failed[:3])}{_more(failed)}")
+        found.append(f"states fail: {_listed(failed)}")
     if would:
-        found.append(f"states would change again: {', '.join(would[:3])}{_more(would)}")
+        found.append(f"states would change again: {_listed(would)}")
     services = _mapping(report.get("services"))
-    if down := sorted(name for name, up in services.items() if up is not True):
-        found.append(f"services are down: {', '.join(map(str, down))}")
+    if down := sorted(str(name) for name, up in services.items() if up is not True):
+        found.append(f"services are down: {_listed(down)}")
     model = _mapping(report.get("board")).get("model")
     if model and model != node.model:
-        found.append(f"it is a {model}, not a {node.model}")
-    free = report.get("disk_free_mb")
-    if not isinstance(free, int | float) or free < policy.disk_free_mb:
-        found.append(f"its card has {free} MB left, {policy.disk_free_mb} are needed")
+        found.append(f"it is a {plain(model, NAME_CHARS)}, not a {node.model}")
+    free = _number(report.get("disk_free_mb"))
+    if free is None or free < policy.disk_free_mb:
+        left = "an unknown number of" if free is None else f"{free:.0f}"
+        found.append(f"its card has {left} MB left, {policy.disk_free_mb} are needed")
     if report.get("disk_writable") is not True:
         found.append("its card cannot be written")
-    at = report.get("at")
-    if not isinstance(at, int | float) or abs(now - at) > policy.clock_s:
-        off = f"{at - now:+.0f} s off" if isinstance(at, int | float) else "not known"
+    at = _number(report.get("at"))
+    if at is None or abs(now - at) > policy.clock_s:
+        off = "not known" if at is None else f"{at - now:+.0f} s off"
         found.append(f"its clock is {off}, at most {policy.clock_s} s are allowed")
     return found
 
@@ -62,9 +71,18 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _number(value: object) -> float | None:
+    """A number that can be compared and written out; JSON may say NaN, true, or 1e300."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) and abs(value) < 1e15 else None
+
+
 def _names(value: object) -> list[str]:
     return [str(name) for name in value] if isinstance(value, list) else []
 
 
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - 3} more" if len(names) > 3 else ""
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(plain(name, NAME_CHARS) for name in names[:NAMED]) + more
