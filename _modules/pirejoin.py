@@ -20,7 +20,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 __virtualname__ = "pirejoin"
 
 # Services that a part of the description needs; salt-minion is up if it answers.
-SERVICES = {"docker": "docker", "base": "ssh"}
+SERVICES = {"docker": "docker", "base": "ssh", "keep": "picloud-keep.timer"}
 
 
 def __virtual__():
@@ -118,6 +118,8 @@ def _facts(nonce):
         "id": __opts__["id"],
         "at": time.time(),
         "card": (_card() or {}).get("card"),
+        # The first thing that a highstate leaves behind, see salt/sync.sls.
+        "fresh": not Path(_etc(), "parts").exists(),
         "board": {name: board.get(name) for name in names} | {"cid": board.get("card_cid")},
     }
 

@@ -4,10 +4,16 @@ keep-timer-absent:
     - name: picloud-keep.timer
     - enable: false
 
-keep-files-absent:
+keep-units-absent:
   pifile.absent:
-    - name: keep-files
+    - name: keep-units
     - apply:
       - [systemctl, daemon-reload]
     - require:
       - service: keep-timer-absent
+
+keep-way-absent:
+  pifile.absent:
+    - name: keep-way
+    - require:
+      - pifile: keep-units-absent

@@ -6,11 +6,9 @@ keep-packages:
   pihost.packages:
     - pkgs: [borgbackup, openssh-client]
 
-keep-files:
+keep-way:
   pifile.managed:
-    - files: {{ map.files | json }}
-    - apply:
-      - [systemctl, daemon-reload]
+    - files: {{ map.way | json }}
     - require:
       - pihost: keep-packages
 
@@ -19,10 +17,20 @@ keep-restored:
     - paths: {{ map.keep.paths | json }}
     - host_key: {{ map.keep.host_key | json }}
     - require:
-      - pifile: keep-files
+      - pifile: keep-way
+
+keep-units:
+  pifile.managed:
+    - files: {{ map.units | json }}
+    - apply:
+      - [systemctl, daemon-reload]
+      - [systemctl, enable, picloud-keep.timer]
+      - [systemctl, restart, picloud-keep.timer]
+    - require:
+      - pikeep: keep-restored
 
 keep-timer:
   pihost.services_up:
     - units: [picloud-keep.timer]
     - require:
-      - pikeep: keep-restored
+      - pifile: keep-units
