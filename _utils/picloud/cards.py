@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
+import re
 import stat
 import uuid
 from collections.abc import Mapping
@@ -25,6 +25,9 @@ from picloud.ledger import CardRow, Ledger, StorageError
 
 SEED = "picloud-seed"
 FILES = ("minion.pem", "minion.pub", "master.pub", "card.json")
+SUMS = "SHA256SUMS"
+#: Names of the folders that are made here; what else lies beside them is not looked at.
+MADE = re.compile(r"card-[0-9a-f]{12}")
 #: The folder of seeds of spare cards, where those of a node are in one of its name.
 SPARE = "spare"
 WARNING = (
@@ -105,9 +108,10 @@ class Office:
         node
             Id of a described node; None for spares.
         count
-            How many. Cards whose seeds are still in the folder, unused, count among them: run
-            again, it returns the same ones. A seed whose key was taken off the master since is
-            never used again.
+            How many. Cards whose seeds are still in the folder and that nobody ever saw count
+            among them: run again, it returns the same ones. The seed of a card that was seen, or
+            whose key was taken off the master since, is removed: a second card with it would be a
+            copy.
 
         The key of a card for a node that has none is accepted at once; a node that has one keeps
         it, and the card gets in when the other one answers no more (``identity.admit``). A spare is
@@ -126,20 +130,21 @@ class Office:
         home = self.folder / (node or SPARE)
         _trust(home)
         made = []
-        for folder in sorted(home.iterdir()) if home.exists() else ():
+        there = sorted(home.iterdir()) if home.exists() else ()
+        for folder in (one for one in there if MADE.fullmatch(one.name)):
             for directory in (folder, folder / SEED):
                 _trust(directory)
             if (card := self._again(node, folder)) is not None:
                 made.append(card)
             else:
-                shutil.rmtree(folder)
+                remove_seed(folder)
         return made[:count] + [self._issue(node, home) for _ in range(count - len(made))]
 
     def _again(self, node: str | None, folder: Path) -> Card | None:
         """The card of a seed made before, as long as it may still be used."""
         files = _read(folder / SEED)
         row = self.ledger.cards.by_fingerprint(fingerprint(files["minion.pub"])) if files else None
-        if files is None or row is None or row.node != node:
+        if files is None or row is None or row.node != node or self._seen(row):
             return None
         accepted = ("accepted", files["minion.pub"]) in self.keys.known(node or row.card)
         if row.state is CardState.ISSUED and (accepted or node is not None):
@@ -147,6 +152,19 @@ class Office:
         if row.state is CardState.IN_USE and accepted:
             return Card(row.card, node, folder / SEED, "this card is prepared already")
         return None
+
+    def _seen(self, row: CardRow) -> bool:
+        """Whether a card was ever heard of, which means that its seed is on one."""
+        name = row.node or row.card
+        told_of = {one.card for one in self.ledger.decisions.of(name)}
+        way = self.ledger.rejoins.get(name)
+        if row.board is not None or row.card in told_of:
+            return True
+        if way is None:
+            return False
+        # A node that has just started has not said yet on which board it runs.
+        started = row.state is CardState.IN_USE and way.step_at >= row.made_at
+        return started or row.card in (name, way.card)
 
     def _issue(self, node: str | None, home: Path) -> Card:
         name = f"card-{uuid.uuid4().hex[:12]}"
@@ -178,7 +196,8 @@ class Office:
             if at_once:
                 self.keys.accept(node or name, public)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_seed(folder)
             with contextlib.suppress(StorageError):
                 self.ledger.cards.forget([name])
             raise
@@ -229,7 +248,7 @@ def _read(seed: Path) -> dict[str, str] | None:
     """A seed made before, when it is whole."""
     try:
         files = {name: (seed / name).read_text("utf-8") for name in FILES}
-        return files if _sums(files) == (seed / "SHA256SUMS").read_text("utf-8") else None
+        return files if _sums(files) == (seed / SUMS).read_text("utf-8") else None
     except (OSError, ValueError):
         return None
 
@@ -254,7 +273,22 @@ def write_seed(folder: Path, files: Mapping[str, str]) -> None:
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     for directory in (folder, seed):
         directory.mkdir(mode=0o700)
-    for name, text in (*files.items(), ("SHA256SUMS", _sums(files))):
+    for name, text in (*files.items(), (SUMS, _sums(files))):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with os.fdopen(os.open(seed / name, flags, 0o600), "w", encoding="utf-8") as handle:
             handle.write(text)
+
+
+def remove_seed(folder: Path) -> None:
+    """
+    Remove a seed, and the folders around it when nothing else is in them.
+
+    folder
+        The folder that holds the seed. Raises OSError when a file of it cannot be removed.
+    """
+    seed = folder / SEED
+    for name in (*FILES, SUMS):
+        (seed / name).unlink(missing_ok=True)
+    for directory in (seed, folder):
+        with contextlib.suppress(OSError):
+            directory.rmdir()

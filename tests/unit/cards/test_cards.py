@@ -6,7 +6,7 @@ import stat
 import pytest
 from picloud import cards
 from picloud.identity import CardState
-from picloud.ledger import StorageError
+from picloud.ledger import DecisionRow, Rejoin, StorageError
 
 from tests.unit.cards.office import Keys, office, tiny
 
@@ -105,6 +105,73 @@ def test_a_key_that_was_removed_is_never_accepted_again(desk, keys):
     assert desk.ledger.cards.get(first.card).state is CardState.RETIRED
 
 
+def seen_on_a_board(ledger, card):
+    ledger.cards.runs_on(card.card, "00000000e0000001")
+
+
+def started_and_not_heard_yet(ledger, _card):
+    ledger.rejoins.put([Rejoin("pi2", "asked", step_at=1001.0)])
+
+
+def runs_for_long(ledger, card):
+    ledger.rejoins.put([Rejoin("pi2", "converged", card=card.card, step_at=999.0)])
+
+
+def was_refused(ledger, card):
+    row = DecisionRow("pi2", 1001.0, "copy of a card", "refuse", "still answers", card.card)
+    ledger.decisions.add(row)
+
+
+@pytest.mark.parametrize(
+    "seen", [seen_on_a_board, started_and_not_heard_yet, runs_for_long, was_refused]
+)
+def test_the_seed_of_a_card_that_was_seen_is_never_handed_out_again(desk, keys, seen):
+    first = desk.prepare("pi2")[0]
+    seen(desk.ledger, first)
+    again = desk.prepare("pi2")[0]
+    assert again.card != first.card
+    assert not first.seed.parent.exists()
+    assert keys.known("pi2") == [("accepted", "public 1\n")]
+    assert again.reason == f"gets in when {first.card}, the present card of pi2, is gone"
+
+
+def test_a_spare_that_was_in_the_lobby_is_not_handed_out_again(desk):
+    first = desk.prepare(None)[0]
+    desk.ledger.rejoins.put([Rejoin(first.card, "lobby", step_at=1001.0)])
+    assert desk.prepare(None)[0].card != first.card
+
+
+def test_what_the_node_did_before_a_card_was_made_does_not_count(desk):
+    desk.ledger.rejoins.put([Rejoin("pi2", "converged", card="card-before", step_at=999.0)])
+    desk.ledger.decisions.add(DecisionRow("pi2", 999.0, "restart", "leave", "", "card-before"))
+    assert desk.prepare("pi2")[0].card == desk.prepare("pi2")[0].card
+
+
+def test_folders_made_by_others_are_not_looked_at(desk):
+    kept = [
+        desk.folder / "pi2" / name
+        for name in ("thesis/thesis.tex", "card-notes/a", "card-0123456789abc/b", "notes")
+    ]
+    for path in kept:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text("mine")
+    (desk.folder / "pi2").chmod(0o700)
+    (desk.folder / "pi2" / "thesis").chmod(0o755)
+    desk.prepare("pi2")
+    assert [path.read_text() for path in kept] == ["mine"] * len(kept)
+
+
+def test_what_else_lies_beside_a_seed_stays(desk):
+    first = desk.prepare("pi2")[0]
+    kept = [first.seed / "notes", first.seed.parent / "label.odt"]
+    for path in kept:
+        path.write_text("mine")
+    desk.ledger.cards.mark(first.card, CardState.REVOKED, 1.0, "stolen")
+    desk.prepare("pi2")
+    assert [path.read_text() for path in kept] == ["mine", "mine"]
+    assert [path.name for path in first.seed.iterdir()] == ["notes"]
+
+
 @pytest.mark.parametrize("state", [CardState.REVOKED, CardState.RETIRED])
 def test_a_seed_of_a_card_that_is_out_is_not_used_again(desk, state):
     first = desk.prepare("pi2")[0]
@@ -144,9 +211,10 @@ def linked_home(tmp_path, folder):
 
 
 def linked_seed(tmp_path, folder):
-    (folder / "pi2/card").mkdir(mode=0o700, parents=True)
+    made = folder / "pi2" / "card-0123456789ab"
+    made.mkdir(mode=0o700, parents=True)
     (folder / "pi2").chmod(0o700)
-    (folder / "pi2/card/picloud-seed").symlink_to(whole_seed(tmp_path))
+    (made / "picloud-seed").symlink_to(whole_seed(tmp_path))
 
 
 def open_home(tmp_path, folder):
