@@ -59,7 +59,7 @@ def test_the_shipped_workloads_fit_and_nothing_changes(run):
     assert said["sites"]["glasgow"]["uplink"] == {"taken": 15, "total": 100}
     text = tables.render(said)
     assert "all fit" in text
-    assert "glasgow: CPU 0.3 CPU of 56 CPU" in text
+    assert "glasgow: 0.3 of 56 CPU, memory 48 of 7168 MB" in text
 
 
 def test_a_working_copy_shows_what_it_changes(run, copy):

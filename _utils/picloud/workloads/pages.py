@@ -144,10 +144,10 @@ def load(cloud: Described, made: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _load(one: Mapping[str, Mapping[str, Any]]) -> str:
-    said = [
-        f"{UNITS[key]} {amount(key, one[key]['taken'])} of {amount(key, one[key]['total'])}"
-        for key in RESOURCES
-    ]
+    said = []
+    for key in RESOURCES:
+        taken = amount(key, one[key]["taken"]).partition(" ")[0]
+        said.append(f"{UNITS[key]} {taken} of {amount(key, one[key]['total'])}")
     uplink = one["uplink"]
     total = "an unknown speed" if uplink["total"] is None else f"{uplink['total']} Mb/s"
-    return ", ".join([*said, f"uplink {uplink['taken']} Mb/s of {total}"])
+    return ", ".join([*said, f"uplink {uplink['taken']} of {total}"]).replace("CPU ", "", 1)
