@@ -113,9 +113,10 @@ class Office:
             whose key was taken off the master since, is removed: a second card with it would be a
             copy.
 
-        The key of a card for a node that has none is accepted at once; a node that has one keeps
-        it, and the card gets in when the other one answers no more (``identity.admit``). A spare is
-        let in under the id of the card.
+        The key of a card for a node that has none is accepted at once, but not where the
+        description says ``admit: nobody``; a node that has one keeps it, and the card gets in when
+        the other one answers no more (``identity.admit``). A spare is let in under the id of the
+        card.
 
         Raises CardError for a node that is not described and when a folder is not the caller's
         alone; OSError when it cannot be written; StorageError when the ledger cannot: then no card
@@ -169,7 +170,7 @@ class Office:
     def _issue(self, node: str | None, home: Path) -> Card:
         name = f"card-{uuid.uuid4().hex[:12]}"
         private, public = self.keys.generate()
-        at_once, reason = self._in_advance(node)
+        at_once, reason = self._in_advance(node, name)
         present = self.ledger.cards.in_use(node) if node is not None and at_once else None
         files = {"minion.pem": private, "minion.pub": public, "master.pub": self.keys.master()}
         files["card.json"] = json.dumps(self._label(name, node)) + "\n"
@@ -203,16 +204,39 @@ class Office:
             raise
         return Card(name, node, folder / SEED, reason)
 
-    def _in_advance(self, node: str | None) -> tuple[bool, str]:
+    def _in_advance(self, node: str | None, new: str) -> tuple[bool, str]:
         """Whether the key of a new card is accepted before it was ever seen, and why."""
         if node is None:
             return True, "a spare: it waits in the lobby until its board or port names a node"
-        states = sorted({state for state, _ in self.keys.known(node)})
-        if not states:
+        if self.cloud.rejoin.admit == "nobody":
+            return False, (
+                "the description lets nobody in by itself (rejoin.admit: nobody); let it in:"
+                f" salt-run rejoin.adopt card={new} node={node}"
+            )
+        keys = dict(self.keys.known(node))
+        if "rejected" in keys:
+            return self._rejected(node, keys["rejected"])
+        if not keys:
             return True, f"{node} has no key, so this one is accepted at once"
         if (present := self.ledger.cards.in_use(node)) is not None:
             return False, f"gets in when {present.card}, the present card of {node}, is gone"
-        return False, f"gets in when nobody answers with the present key ({', '.join(states)})"
+        states = ", ".join(sorted(keys))
+        return False, f"gets in when nobody answers with the present key ({states})"
+
+    def _rejected(self, node: str, public: str) -> tuple[bool, str]:
+        """
+        The same for a node whose key was rejected.
+
+        The master keeps nothing of what is offered in its place, so a card that is not accepted in
+        advance would never be heard of.
+        """
+        card = self.ledger.cards.by_fingerprint(fingerprint(public))
+        if card is None or card.state in (CardState.RETIRED, CardState.REVOKED):
+            return True, f"the rejected key of {node} is of no card in use; this one replaces it"
+        return False, (
+            f"the key of {card.card} was rejected, so nobody gets in as {node}; to let this card"
+            f" in, take that key away: salt-key -d {node}"
+        )
 
     def _label(self, card: str, node: str | None) -> dict[str, str]:
         sites = self.cloud.common.sites

@@ -50,6 +50,16 @@ class KeyStore:
         """Return the public halves that are refused under a minion id."""
         return list(self._fetch("denied_keys", name) or ())
 
+    def rejected(self, name):
+        """
+        Tell whether the key of a minion id was rejected.
+
+        Salt 3008.3 then refuses whatever is offered under that id, and keeps none of it: no card
+        gets in before the rejected key is taken away (``salt-key -d``) or replaced.
+        """
+        key = self._fetch("keys", name)
+        return bool(key) and key.get("state") == "rejected"
+
     def accept(self, name, public):
         """Accept exactly this key for a minion id, in the place of any other."""
         self._cache.store("keys", name, {"state": "accepted", "pub": public})

@@ -5,6 +5,7 @@ import salt.config
 import salt.crypt
 import salt.key
 import salt.loader
+from picloud_rejoin.keys import KeyStore
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,19 @@ def test_a_key_that_was_deleted_is_not_accepted_again(opts, prepare, tmp_path):
     salt.key.Key(opts).delete_key("pi7")
     prepare("pi7", directory=str(tmp_path))
     assert salt.key.Key(opts).key_str("pi7") not in ({}, before)
+
+
+def test_a_stranger_that_was_rejected_does_not_keep_a_card_out(opts, prepare, tmp_path):
+    _, public = salt.crypt.gen_keys(2048)
+    keys = salt.key.Key(opts)
+    keys.cache.store("keys", "pi9", {"state": "pending", "pub": public})
+    keys.reject("pi9")
+    assert KeyStore(opts).rejected("pi9")
+    card = by_node(prepare("pi9", directory=str(tmp_path)))["pi9"]
+    assert "this one replaces it" in card["key"]
+    assert "pi9" in accepted(opts)
+    assert not KeyStore(opts).rejected("pi9")
+    assert not KeyStore(opts).rejected("../pi9")
 
 
 def test_a_key_that_waits_is_not_taken_for_the_card(opts, prepare, tmp_path):

@@ -51,11 +51,51 @@ def test_a_card_for_a_node_that_runs_leaves_it_alone(desk, keys):
     assert "gets in when nobody answers" in card.reason
 
 
-@pytest.mark.parametrize("state", ["pending", "rejected", "denied"])
+@pytest.mark.parametrize("state", ["pending", "denied"])
 def test_a_key_that_knocks_is_neither_replaced_nor_accepted(desk, keys, state):
     keys.store["pi2"] = [(state, "another")]
     desk.prepare("pi2")
     assert keys.store["pi2"] == [(state, "another")]
+
+
+@pytest.mark.parametrize("beside", [[], [("denied", "another")]])
+def test_a_rejected_key_of_a_stranger_is_replaced(desk, keys, beside):
+    keys.store["pi2"] = [("rejected", "of a stranger"), *beside]
+    (card,) = desk.prepare("pi2")
+    assert keys.store["pi2"] == [("accepted", "public 1\n")]
+    assert desk.ledger.cards.get(card.card).state is CardState.IN_USE
+    assert card.reason == "the rejected key of pi2 is of no card in use; this one replaces it"
+
+
+@pytest.mark.parametrize("state", [CardState.REVOKED, CardState.RETIRED])
+def test_a_rejected_key_of_a_card_that_is_out_is_replaced(desk, keys, state):
+    first = desk.prepare("pi2")[0]
+    keys.store["pi2"] = [("rejected", "public 1\n")]
+    desk.ledger.cards.mark(first.card, state, 1.0, "stolen")
+    desk.prepare("pi2")
+    assert keys.store["pi2"] == [("accepted", "public 2\n")]
+
+
+def test_a_card_of_ours_that_was_rejected_stays_out_and_the_way_in_is_named(desk, keys):
+    first = desk.prepare("pi2")[0]
+    keys.store["pi2"] = [("rejected", "public 1\n")]
+    (card,) = desk.prepare("pi2")
+    assert keys.store["pi2"] == [("rejected", "public 1\n")]
+    assert desk.ledger.cards.get(card.card).state is CardState.ISSUED
+    assert card.reason.startswith(f"the key of {first.card} was rejected")
+    assert card.reason.endswith("take that key away: salt-key -d pi2")
+
+
+@pytest.mark.parametrize("known", [[], [("rejected", "of a stranger")], [("accepted", "old")]])
+def test_where_nobody_gets_in_by_himself_an_admin_adopts_each_card(tmp_path, keys, known):
+    cloud = tiny(**{"roles:\n": "rejoin: {admit: nobody}\n\nroles:\n"})
+    keys.store["pi2"] = list(known)
+    desk = office(tmp_path / "seeds", keys, cloud)
+    (card,) = desk.prepare("pi2")
+    assert keys.store["pi2"] == known
+    assert desk.ledger.cards.get(card.card).state is CardState.ISSUED
+    assert card.reason.endswith(f"salt-run rejoin.adopt card={card.card} node=pi2")
+    assert desk.prepare("pi2")[0].card == card.card
 
 
 def test_a_second_card_waits_for_the_first_to_go(desk, keys):
