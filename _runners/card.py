@@ -53,12 +53,19 @@ def prepare(node=None, count=1, directory=None, spare=False):
         salt-run card.prepare node=pi0,pi1 directory=/root/cards
         salt-run card.prepare spare=true count=14
     """
-    if bool(spare) == (node is not None) or not isinstance(count, int) or not 0 < count <= 1000:
-        return _message("Say node=<id> or spare=true, and count=1 to 1000.")
     names = node.split(",") if isinstance(node, str) else node
     names = names if isinstance(names, list) else [names]
+    wanted = isinstance(spare, bool) and spare == (node is None) and names
+    if not wanted or not isinstance(count, int) or not 0 < count <= 1000:
+        return _message("Say node=<id> or spare=true, and count=1 to 1000.")
+    if directory is not None and (not isinstance(directory, str) or "\0" in directory):
+        return _message(f"{directory!r} is no directory; write its path: directory=/root/cards")
     names = [None] if spare else [str(name).strip() for name in names]
     cloud, faults = picloud_salt.store(__opts__).cloud()
+    if cloud is None:
+        return _message(
+            "\n".join(["No card can be made without a description:", *map(str, faults)])
+        )
     for fault in faults:
         log.warning("The description has a fault, the last good one is used: %s", fault)
     office = cards.Office(
@@ -104,7 +111,11 @@ def list_(node=None, state=None):
     known = [str(one) for one in CardState]
     if state is not None and state not in known:
         picloud_watch.refuse(state, known, "state")
-    rows, now = picloud_salt.ledger(__opts__).cards.list(node, state), time.time()
+    ledger, now = picloud_salt.ledger(__opts__), time.time()
+    node = None if node is None else str(node)
+    rows = ledger.cards.list(node, state)
+    if node is not None and not rows:
+        _described(ledger, node)
     cells = (
         (
             row.card,
@@ -174,6 +185,16 @@ def _row(ledger, card):
     """A card on record, or a message that names those there are."""
     row = ledger.cards.get(str(card))
     return row or picloud_watch.refuse(card, [one.card for one in ledger.cards.list()], "card")
+
+
+def _described(ledger, node):
+    """A message for a node that is not in the description and has no card."""
+    cloud, _ = picloud_salt.store(__opts__).cloud()
+    known = {one.node for one in ledger.cards.list() if one.node} | set(
+        cloud.nodes if cloud else ()
+    )
+    if node not in known:
+        picloud_watch.refuse(node, sorted(known), "node")
 
 
 def _shown(row):

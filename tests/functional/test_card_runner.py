@@ -90,12 +90,39 @@ def test_a_node_that_is_not_described_is_refused_by_name(opts, refuse, tmp_path,
         {"node": "pi0", "spare": True},
         {"node": "pi0", "count": 0},
         {"node": "pi0", "count": "x"},
+        {"node": []},
+        {"spare": "false"},
+        {"spare": "true"},
+        {"node": "pi0", "spare": "false"},
     ],
 )
 def test_what_is_wanted_has_to_be_said_clearly(prepare, tmp_path, wanted):
     answer = prepare(directory=str(tmp_path), **wanted)
     assert answer["message"] == "Say node=<id> or spare=true, and count=1 to 1000."
     assert answer["retcode"] == 1
+
+
+@pytest.mark.parametrize("directory", [5, ["/root"], True, "/root/a\0b"])
+def test_what_is_no_directory_is_named(opts, prepare, context, directory):
+    before = accepted(opts)
+    said = prepare("pi10", directory=directory)["message"]
+    assert said == f"{directory!r} is no directory; write its path: directory=/root/cards"
+    assert (context["retcode"], accepted(opts)) == (1, before)
+
+
+@pytest.mark.parametrize("wanted", [{"node": "pi0"}, {"spare": True}])
+def test_without_a_good_description_its_faults_are_the_answer(opts, tmp_path, wanted):
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud" / "cloud.sls").write_text("clout: {}\n")
+    master = {**opts, "ext_pillar": [{"picloud": {"path": str(tmp_path / "cloud")}}]}
+    master["cachedir"] = str(tmp_path / "cache")
+    context = {}
+    prepare = salt.loader.runner(master, context=context)["card.prepare"]
+    said = prepare(directory=str(tmp_path / "seeds"), **wanted)["message"]
+    assert said.startswith("No card can be made without a description:\n")
+    assert "cloud.sls" in said
+    assert context["retcode"] == 1
+    assert not (tmp_path / "seeds").exists()
 
 
 def test_a_refusal_names_the_cards_made_before_it(opts, refuse, tmp_path):
@@ -164,9 +191,17 @@ def test_cards_are_listed_shown_and_revoked(opts, prepare, context, tmp_path):
     assert context["retcode"] == 0
 
 
+def test_a_node_without_a_card_has_an_empty_list(opts, context):
+    assert salt.loader.runner(opts, context=context)["card.list"](node="pi13")["cards"] == {}
+    assert context["retcode"] == 0
+
+
 @pytest.mark.parametrize(
     ("function", "wanted", "said"),
     [
+        ("list", {"node": "pi99x"}, 'There is no node "pi99x"'),
+        ("list", {"node": 5}, 'There is no node "5"'),
+        ("list", {"node": ["pi0"]}, "There is no node"),
         ("show", {"card": "card-nobody"}, 'There is no card "card-nobody"'),
         ("revoke", {"card": "card-nobody"}, 'There is no card "card-nobody"'),
         ("list", {"state": "retierd"}, 'There is no state "retierd"; did you mean "retired"?'),
