@@ -6,4 +6,4 @@
 roles:
   pi: {default: true, parts: [base, boot, salt_minion]}
   docker: {parts: [docker]}
-  swarm-manager: {count: odd, spread: rack}     # leads the Docker swarm of its site; the others with Docker are its workers
+  swarm-manager: {}     # leads the Docker swarm of its site: one, three or five nodes at each, in different racks

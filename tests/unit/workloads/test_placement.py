@@ -299,11 +299,22 @@ def first_fit(work: Mapping[str, Workload]) -> float:
     return placed
 
 
-@given(st.lists(WORK, min_size=1, max_size=6))
-@settings(deadline=None, max_examples=150)
-def test_no_plan_breaks_a_rule(described: list[dict[str, object]]) -> None:
+CURRENT = st.dictionaries(
+    st.sampled_from(["w0", "w1", "w2", "gone"]),
+    st.dictionaries(st.sampled_from([*WORLD.nodes, "lost"]), st.integers(0, 3), max_size=4),
+)
+
+
+@given(st.lists(WORK, min_size=1, max_size=6), CURRENT)
+@settings(deadline=None, max_examples=200)
+def test_no_plan_breaks_a_rule(
+    described: list[dict[str, object]], current: dict[str, dict[str, int]]
+) -> None:
     work = made({f"w{number}": said for number, said in enumerate(described)})
-    found = plan(WORLD, work)
+    found = plan(WORLD, work, current)
+    for change in found.changes:
+        assert change.old == current.get(change.workload, {}).get(change.node, 0)
+        assert change.new == found.where.get(change.workload, {}).get(change.node, 0)
     used: dict[str, list[float]] = {node: [0, 0, 0] for node in WORLD.nodes}
     uplink: Counter[str] = Counter()
     ports: Counter[str] = Counter()
@@ -336,7 +347,7 @@ def test_no_plan_breaks_a_rule(described: list[dict[str, object]]) -> None:
     again = plan(WORLD, work, found.where)
     assert again.where == found.where
     assert again.changes == ()
-    assert plan(WORLD, work) == found
+    assert plan(WORLD, work, current) == found
 
 
 @given(
