@@ -4,6 +4,7 @@ Opening the ledger's database, its versions, and transactions.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.ledger import tables
+
+log = logging.getLogger(__name__)
 
 #: Steps from one version of the tables to the next; entry n leads from version n + 1 to n + 2. The
 #: first version is made from ``tables`` as they are, so a step is only for databases older than it.
@@ -50,6 +53,7 @@ class Database:
         if self.url.get_backend_name() not in ("sqlite", "postgresql"):
             raise StorageError(_no_database(self._place()))
         self._engine: sa.Engine | None = None
+        self._file: tuple[int, int] | None = None
         self._guard = threading.Lock()
 
     @property
@@ -90,12 +94,36 @@ class Database:
 
     def _opened(self) -> sa.Engine:
         with self._guard:
+            if self._engine is not None and self._replaced():
+                log.warning("The ledger %s was replaced; the new one is used", self._place())
+                self._engine.dispose()
+                self._engine = None
             if self._engine is None:
                 engine = self._make()
                 with engine.begin() as connection:
                     _migrate(connection)
                 self._engine = engine
             return self._engine
+
+    def _replaced(self) -> bool:
+        """
+        Whether another file is in the place of the one that is open, as after a restore.
+
+        Without this look a process goes on in the old file, and others in the new one.
+        """
+        if self._file is None:
+            return False
+        path = self.url.database or ""
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError as err:
+            raise StorageError(
+                f"the ledger {path} was taken away while it was in use; put it back, or restart"
+                " salt-master to begin an empty one"
+            ) from err
+        except OSError as err:
+            raise StorageError(f"the ledger {path} cannot be used: {err.strerror}") from err
+        return (found.st_dev, found.st_ino) != self._file
 
     def _make(self) -> sa.Engine:
         if not self.sqlite:
@@ -109,9 +137,12 @@ class Database:
         path = Path(self.url.database or "")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            found = os.fstat(handle)
+            os.close(handle)
         except OSError as err:
             raise StorageError(f"the ledger {path} cannot be made: {err.strerror}") from err
+        self._file = found.st_dev, found.st_ino
         engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_S})
 
         @sa.event.listens_for(engine, "connect")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from picloud.ledger import Hint, Ledger, StorageError, tables
+from picloud.ledger import Hint, Ledger, Rejoin, StorageError, tables
 from picloud.ledger.admissions import Pending
 
 #: The tables of version 1 as they were made, with one card: never to be changed.
@@ -95,3 +95,55 @@ def test_a_full_disk_leaves_what_was_there_and_goes_on_when_there_is_room(tmp_pa
     pages(1000000)
     ledger.journal.put(many)
     assert len(ledger.journal.waiting(9999)) == 2001
+
+
+def put_away(folder):
+    """Move the files of a ledger that is in use, as whoever restores a backup may do."""
+    (folder / "before").mkdir()
+    for path in folder.glob("ledger.db*"):
+        path.rename(folder / "before" / path.name)
+
+
+def nodes(ledger):
+    return sorted(row.node for row in ledger.rejoins.all())
+
+
+def test_a_backup_put_in_place_is_used_at_once_by_who_had_the_other_one_open(tmp_path, caplog):
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger = Ledger(url)
+    ledger.rejoins.put([Rejoin("pi0", "converged")])
+    with sqlite3.connect(tmp_path / "ledger.db") as one, sqlite3.connect(tmp_path / "copy") as copy:
+        one.backup(copy)
+    one.close()
+    copy.close()
+    ledger.rejoins.put([Rejoin("pi1", "converged")])
+    put_away(tmp_path)
+    (tmp_path / "copy").rename(tmp_path / "ledger.db")
+    assert nodes(ledger) == ["pi0"]
+    ledger.rejoins.put([Rejoin("pi2", "converged")])
+    assert nodes(Ledger(url)) == ["pi0", "pi2"]
+    assert [record.message for record in caplog.records if "was replaced" in record.message] == [
+        f"The ledger {url} was replaced; the new one is used"
+    ]
+
+
+def test_a_ledger_taken_away_is_missed_and_goes_on_when_it_is_back(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.rejoins.put([Rejoin("pi0", "converged")])
+    put_away(tmp_path)
+    with pytest.raises(StorageError, match="was taken away while it was in use; put it back"):
+        ledger.rejoins.put([Rejoin("pi1", "converged")])
+    assert not (tmp_path / "ledger.db").exists()
+    for path in (tmp_path / "before").iterdir():
+        path.rename(tmp_path / path.name)
+    ledger.rejoins.put([Rejoin("pi2", "converged")])
+    assert nodes(ledger) == ["pi0", "pi2"]
+
+
+def test_a_link_put_in_the_place_of_a_ledger_in_use_is_refused(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.rejoins.put([Rejoin("pi0", "converged")])
+    put_away(tmp_path)
+    (tmp_path / "ledger.db").symlink_to(tmp_path / "before" / "ledger.db")
+    with pytest.raises(StorageError, match="cannot be made"):
+        ledger.rejoins.all()
