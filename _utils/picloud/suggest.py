@@ -12,6 +12,8 @@ SYNONYMS = {
     "arch": "archs",
     "architecture": "arch",
     "board": "serial",
+    "cmd": "args",
+    "environment": "env",
     "ether": "mac",
     "host": "id",
     "hostname": "id",
@@ -20,6 +22,7 @@ SYNONYMS = {
     "ipv4": "address",
     "ip_address": "address",
     "mac_address": "mac",
+    "ports": "publish",
     "memory": "ram_mb",
     "minion": "salt_minion",
     "name": "id",
@@ -31,6 +34,7 @@ SYNONYMS = {
     "switch_port": "port",
     "tz": "timezone",
     "type": "model",
+    "volumes": "mounts",
 }
 
 

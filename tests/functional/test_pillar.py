@@ -84,6 +84,24 @@ def test_no_other_rack_shows_in_a_view(compile_pillar):
     assert "rack2" not in view
 
 
+def test_managers_of_a_swarm_see_its_workloads_as_they_are_now_and_nobody_else_does(
+    compile_pillar, cloud
+):
+    (cloud / "secrets").mkdir()
+    (cloud / "secrets" / "web.sls").write_text("secrets: {web-key: {contents: hush}}\n")
+    assert compile_pillar("pi0")["picloud"]["workloads"]["services"]["web"]["replicas"] == 3
+    file = cloud / "workloads.sls"
+    key = "replicas: 4\n    secrets: [{source: web-key}]"
+    file.write_text(file.read_text().replace("replicas: 3", key))
+    for manager in ("pi0", "pi14"):
+        seen = compile_pillar(manager)["picloud"]["workloads"]
+        assert seen["services"]["web"]["replicas"] == 4
+        assert seen["secrets"] == {"web-key": "hush"}
+    other = compile_pillar("pi3")["picloud"]
+    assert "workloads" not in other
+    assert "hush" not in str(other)
+
+
 @pytest.mark.parametrize("name", ["stranger", "pi", "pi3\n", "*", "pi3.pi.example", "PI3"])
 def test_an_unknown_minion_gets_nothing(compile_pillar, name):
     pillar = compile_pillar(name)

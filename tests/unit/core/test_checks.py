@@ -256,6 +256,7 @@ def test_files_are_read_in_any_layout(tiny: Texts) -> None:
         ("Left_1", ["left-1", "right-1"], "left-1"),
         ("hwaddr", ["mac", "serial"], "mac"),
         ("colour", ["mac", "serial"], None),
+        ("volumes", ["mounts", "env", "publish"], "mounts"),
         (7, ["seven"], None),
     ],
 )

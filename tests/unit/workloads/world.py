@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 from picloud.cloud import Cloud, build
 from picloud.load import from_texts
+from picloud.workloads.model import Workload
 
 BOARD = {"soc": "BCM", "ghz": 1.0, "peak_ma": 500, "system_mb": 0}
 BOARDS = {
@@ -87,3 +88,8 @@ def cloud(
 ) -> Cloud:
     """Return the cloud of ``texts``."""
     return build(from_texts(texts(racks, workloads, **more)))  # type: ignore[arg-type]
+
+
+def made(work: Mapping[str, Mapping[str, object]]) -> dict[str, Workload]:
+    """Workloads as validated, whether they fit or not."""
+    return {name: Workload.model_validate({"image": "any", **said}) for name, said in work.items()}
