@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import salt._logging
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -22,3 +23,9 @@ def salt_factories_config(tmp_path_factory):
         "inject_sitecustomize": False,
         "start_timeout": 120,
     }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_log_on_a_terminal():
+    """Keep Salt from printing at its end, on a stream that pytest has closed, what it logged."""
+    salt._logging.shutdown_temp_handler()

@@ -10,6 +10,8 @@ from picloud.identity import fingerprint
 from picloud.ledger import Hint
 from picloud.rejoin.steps import Step
 
+from picloud_rejoin import strangers
+from picloud_rejoin.audit import audit
 from picloud_rejoin.bus import EVIDENCE
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,9 @@ def sweep(engine, now):
         The time, in seconds since 1970.
     """
     engine.ledger.marks.put(LISTENED, now - MARGIN_S)
+    strangers.name_limited(engine, now)
     names = engine.keys.names()
+    strangers.clear(engine, names["offered"], now)
     hints = [
         Hint("offer", name[:64], now, fingerprint(public), {"id": name[:512]})
         for name in _ours(engine, names["offered"])
@@ -82,6 +86,7 @@ def sweep(engine, now):
         told = picloud_jobs.grains(engine.opts, missed)
         there = picloud_jobs.connected(engine.opts, told) or ()
         hints += [_again(name, now) for name in sorted(there)]
+    hints += audit(engine, rows, names["accepted"], now)
     if hints:
         engine.ledger.journal.put(hints)
 

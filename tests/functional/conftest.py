@@ -1,7 +1,6 @@
 """What functional tests share: Salt's real loader, and no daemon."""
 
 import pytest
-import salt._logging
 import salt.utils.event
 
 
@@ -15,9 +14,3 @@ def no_event_bus():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(salt.utils.event.SaltEvent, "connect_pull", lambda *_args, **_more: False)
         yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def no_log_on_a_terminal():
-    """Keep Salt from printing at its end, on a stream that pytest has closed, what it logged."""
-    salt._logging.shutdown_temp_handler()
