@@ -35,8 +35,8 @@ class Limits(Model):
     start: Seconds = 600
     """From being let in to the first word of salt-minion."""
     evidence: Seconds = 120
-    """Saying which board and card it is; then it is asked again, `tries` times in all. A Pi 1 on its
-    first day needs a minute to get its modules."""
+    """Saying which board and card it is; then it is asked again, `tries` times in all. A Pi 1 takes
+    a minute to get its modules on its first day."""
     converge: Seconds = 3600
     """The highstate and its verification; the first one of a Pi 1 takes most of an hour."""
 

@@ -156,9 +156,10 @@ class Store:
                 memory = self._from_memory(found, error)
                 return memory.cloud, memory.state.faults
 
-    def register(self) -> Described | None:
+    def register(self) -> tuple[Described | None, tuple[Fault, ...]]:
         """
-        Return what to look nodes up in, as of the last good description; None if there was none.
+        Return what to look nodes up in, as of the last good description (None if there was none),
+        and what is wrong with the files.
 
         It costs the same for 14 nodes and for 10,000: a node is in memory once it was asked for.
         """
@@ -168,13 +169,14 @@ class Store:
                 state = self._repaired(self._current)
                 self._recovered()
             except StorageError as error:
-                return self._from_memory(found, error).cloud
+                memory = self._from_memory(found, error)
+                return memory.cloud, memory.state.faults
             if not state.good:
-                return None
+                return None, state.faults
             if self._register is None or self._register[0] != state.compiled_at:
                 policy = Rejoin.model_validate(state.rejoin)
                 self._register = state.compiled_at, Register(self._database, policy)
-            return self._register[1]
+            return self._register[1], state.faults
 
     def state(self) -> dict[str, Any]:
         """

@@ -7,9 +7,10 @@ done.
 
 import logging
 import time
+from dataclasses import replace
 
 from picloud.identity import Action, CardState, Decision, Kind, fingerprint
-from picloud.ledger import DecisionRow
+from picloud.ledger import DecisionRow, Hint
 from picloud.ledger.admissions import Pending
 from picloud.ledger.rejoins import Rejoin
 from picloud.rejoin import steps
@@ -65,20 +66,27 @@ class Acts:
         began, now
             When it was first looked at, and now.
         """
-        policy, node = self._engine.policy, admission.node or name
+        node = admission.node or name
         if admission.node is not None:
             new = Pending(node, admission.card, public, admission.replaces, now)
             self._ledger.admissions.record(new)
         else:
             self._keys.accept(name, public)  # a spare goes by its own id until it is bound
-        row = steps.begin(node, self._ledger.rejoins.get(node), began)
-        row = steps.admitted(row, str(admission.kind), admission.reason, policy, now)
-        self._ledger.rejoins.put([row])
+        self._enter(node, admission, began, now)
         self._decided(
             DecisionRow(node, now, str(admission.kind), "admit", admission.reason, admission.card)
         )
         self.apply_admissions()
         self._engine.bus.tell("admitted", node, kind=str(admission.kind), reason=admission.reason)
+
+    def _enter(self, node, decided, began, now):
+        """A node's way back begins; one held by hand has its new key, and goes no further."""
+        before = self._ledger.rejoins.get(node)
+        if before is not None and before.kind == steps.BY_HAND:
+            return
+        row = steps.begin(node, before, began)
+        row = steps.admitted(row, str(decided.kind), decided.reason, self._engine.policy, now)
+        self._ledger.rejoins.put([row])
 
     def carry_out(self, row, evidence, decision, now):
         """
@@ -104,12 +112,14 @@ class Acts:
         known = card.card if card is not None else ""
         new = steps.decided(row, decision, known, board.serial or "", now)
         self._ledger.rejoins.put([new])
+        if row.aside and new.step == Step.QUARANTINED and decision.kind is Kind.RESTART:
+            return  # it is on record why it was set aside
         self._record(name, decision, known, board.serial, now)
         if decision.action is Action.BIND and card.node is None:
             self._bind(card, decision, now)
         elif decision.action is Action.BIND:
             self._engine.jobs.send([name], "pirejoin.become", card.node)
-        if decision.kind is Kind.EXCHANGED:
+        if decision.action is Action.CONVERGE and decision.learn:
             self._look_again(decision, name, now)
         self.told(new, now, decision.reason)
 
@@ -183,32 +193,38 @@ class Acts:
 
     def _bind(self, card, decision, now):
         """Make a spare card the card of a node."""
-        node, policy = decision.node, self._engine.policy
+        node = decision.node
         present = self._ledger.cards.in_use(node)
         replaces = present.card if present is not None else None
         self._ledger.admissions.record(Pending(node, card.card, card.public, replaces, now))
-        row = steps.begin(node, self._ledger.rejoins.get(node), now)
-        row = steps.admitted(row, str(decision.kind), decision.reason, policy, now)
-        self._ledger.rejoins.put([row])
+        self._enter(node, decision, now, now)
         self.apply_admissions()
         self._engine.jobs.send([card.card], "pirejoin.become", node)
         self._engine.bus.tell("admitted", node, kind=str(decision.kind), reason=decision.reason)
 
     def _stop(self, card, name, reason, now):
-        """Take a card's key away for good."""
-        public = self._keys.accepted(name)
+        """Take a card's key away for good; a spare that is being bound goes by two names."""
+        public, names = self._keys.accepted(name), {name}
         if card is not None:
             self._ledger.cards.mark(card.card, CardState.REVOKED, now, reason)
-            public = card.public
-        if public is not None and self._keys.remove(name, public):
+            public, names = card.public, names | {card.card, card.node or name}
+        removed = [one for one in sorted(names) if public and self._keys.remove(one, public)]
+        if removed:
             self._keys.rotate()
 
     def _look_again(self, decision, name, now):
-        """The other one of two exchanged boards may have been held."""
-        others = {node for _, node in decision.learn if node != name}
-        for row in filter(None, map(self._ledger.rejoins.get, others)):
-            if row.step == Step.HELD:
-                self._ledger.rejoins.put([steps.released(row, now)])
+        """Nodes held because their board is another one's: it may be free now, or theirs."""
+        learned = {node: serial for serial, node in decision.learn}
+        for row in self._ledger.rejoins.at([Step.HELD]):
+            if row.node == name or row.kind != Kind.MOVED:
+                continue
+            if decision.kind is Kind.EXCHANGED and learned.get(row.node) == row.serial:
+                new = steps.released(row, str(decision.kind), decision.reason, now)
+                self._ledger.rejoins.put([new])
+                theirs = replace(decision, node=row.node)
+                self._record(row.node, theirs, row.card, row.serial, now)
+            else:
+                self._ledger.journal.put([Hint("start", row.node, now, data={"again": True})])
 
     def _record(self, name, decision, card, serial, now):
         reason = "; ".join((decision.reason, *decision.notes))

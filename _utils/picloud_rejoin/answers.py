@@ -5,9 +5,10 @@ What nodes answer: gathered for a moment, in case that two have the same key, an
 import logging
 import random
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
-from picloud.identity import Board, Evidence, decide, fingerprint
+from picloud.identity import Evidence, decide, fingerprint
 from picloud.rejoin import steps
 from picloud.rejoin.steps import Step
 from picloud.rejoin.verify import problems
@@ -18,6 +19,8 @@ from picloud_rejoin.history import AskFirst
 
 log = logging.getLogger(__name__)
 
+#: Answers kept until they are worked on; those of more nodes are asked for again.
+KEPT = 20000
 #: How often a question that was answered is asked again because somebody could not answer it.
 DOUBTS = 8
 #: Seconds until the question is asked again, or modules are sent again, for one node.
@@ -60,6 +63,27 @@ class Doubt:
         return True
 
 
+@dataclass
+class Gathered:
+    """
+    What answered to one question.
+
+    at
+        When the first answer came.
+    public
+        The key that signed them.
+    fresh
+        Whether no highstate was ever applied to the card.
+    boards
+        The boards that it came from.
+    """
+
+    at: float
+    public: str
+    fresh: bool
+    boards: list = field(default_factory=list)
+
+
 class Answers:
     """
     The answers to an engine's questions. In memory only: after a restart the questions are asked
@@ -71,37 +95,65 @@ class Answers:
 
     def __init__(self, engine):
         self._engine = engine
+        self._heard = deque()
         self._answers = {}
         self._decided = {}
         self._doubts = {}
 
     def take(self, node, function, answer):
         """
-        Take in an answer; it counts only when the node's key signed it.
+        Keep an answer until it is worked on.
 
         node, function, answer
             What :func:`picloud_rejoin.bus.answer` returned.
         """
+        if len(self._heard) < KEPT:
+            self._heard.append((node, function, answer))
+
+    def work(self, now):
+        """
+        Take in what was answered, and decide about nodes whose answers are in.
+
+        now
+            The time, in seconds since 1970.
+
+        What cannot be recorded is worked on again the next time.
+        """
+        wrong = []
+        while self._heard:
+            node, function, answer = self._heard[0]
+            with self._engine.alone(node):
+                if (why := self._taken(node, function, answer)) is not None:
+                    wrong.append(why)
+            self._heard.popleft()
+        if wrong:
+            log.warning("Rejoin does not count %d reports, such as: %s", len(wrong), wrong[0])
+        self._settle(now)
+
+    def _taken(self, node, function, answer):
+        """Take in an answer, which counts only when the node's key signed it; else return why."""
         if function == buses.SYNC or (function == buses.EVIDENCE and isinstance(answer, str)):
             self._without_modules(node, function)
-            return
+            return None
         public = self._engine.keys.accepted(node) if proof.nonce(answer) else None
         if public is None:
-            return
+            return None
         try:
             report = proof.check(answer, public, node)
         except proof.ProofError as err:
-            log.warning("Rejoin does not count a report: %s", err)
-            return
+            return str(err)
         board = proof.board(report)
         if function == buses.VERIFY:
-            self._engine.retried(lambda: self._verified(node, public, board, report))
+            self._verified(node, public, board, report)
         elif self._decided.get(node, ("",))[0] == report["nonce"]:
-            self._engine.retried(lambda: self._second(node, public, board))
+            self._second(node, public, board)
         elif not self._engine.probes.answered(node, report["nonce"], board.serial):
-            found = self._answers.setdefault((node, report["nonce"]), (time.time(), public, []))
-            if board not in found[2] and len(found[2]) < 8:
-                found[2].append(board)
+            found = self._answers.setdefault(
+                (node, report["nonce"]), Gathered(time.time(), public, bool(report.get("fresh")))
+            )
+            if board not in found.boards and len(found.boards) < 8:
+                found.boards.append(board)
+        return None
 
     def _without_modules(self, node, function):
         """
@@ -112,32 +164,24 @@ class Answers:
         times for one that was answered.
         """
 
-        def act():
-            row, now = self._engine.ledger.rejoins.get(node), time.time()
-            if row is None:
-                return
-            nonce = row.nonce if row.step == Step.ASKED else self._decided.get(node, ("",))[0]
-            doubt = self._doubts.get(node)
-            if doubt is None or doubt.nonce != nonce:
-                doubt = self._doubts[node] = Doubt(nonce)
-            if not nonce or not doubt.next(function, now, row.step == Step.ASKED):
-                return
-            if function == buses.SYNC:
-                self._engine.jobs.send([node], buses.EVIDENCE, nonce)
-            else:
-                self._engine.jobs.send([node], buses.SYNC)
+        row, now = self._engine.ledger.rejoins.get(node), time.time()
+        if row is None:
+            return
+        nonce = row.nonce if row.step == Step.ASKED else self._decided.get(node, ("",))[0]
+        doubt = self._doubts.get(node)
+        if doubt is None or doubt.nonce != nonce:
+            doubt = self._doubts[node] = Doubt(nonce)
+        if not nonce or not doubt.next(function, now, row.step == Step.ASKED):
+            return
+        if function == buses.SYNC:
+            self._engine.jobs.send([node], buses.EVIDENCE, nonce)
+        else:
+            self._engine.jobs.send([node], buses.SYNC)
 
-        self._engine.retried(act)
-
-    def settle(self, now):
-        """
-        Decide about nodes whose answers are in.
-
-        now
-            The time, in seconds since 1970.
-        """
-        for (node, nonce), (at, public, boards) in list(self._answers.items()):
-            if now - at < self._engine.policy.gather_s:
+    def _settle(self, now):
+        """Decide about nodes whose answers are in."""
+        for (node, nonce), found in list(self._answers.items()):
+            if 0 <= now - found.at < self._engine.policy.gather_s:
                 continue
             row = self._engine.ledger.rejoins.get(node)
             if row is None or row.step != Step.ASKED or row.nonce != nonce:
@@ -145,14 +189,16 @@ class Answers:
                 continue
             done = True
             with self._engine.alone(node):
-                done = self._settled(row, public, boards, now)
+                done = self._settled(row, found, now)
             if done:
                 del self._answers[node, nonce]
 
-    def _settled(self, row, public, boards, now):
+    def _settled(self, row, found, now):
         """Decide about one node; False when another one has to be asked first."""
-        port = self._engine.ledger.boards.port(boards[0].mac)
-        evidence = Evidence(row.node, fingerprint(public), boards[0], tuple(boards[1:]), port)
+        first, *others = found.boards
+        port = self._engine.ledger.boards.port(first.mac)
+        key = fingerprint(found.public)
+        evidence = Evidence(row.node, key, first, tuple(others), port, found.fresh)
         try:
             decision = decide(evidence, self._engine.cloud, self._engine.history)
         except AskFirst as ask:
@@ -160,29 +206,34 @@ class Answers:
                 self._engine.probe(ask.args[0], now)
             return False
         self._engine.acts.carry_out(row, evidence, decision, now)
-        self._decided[row.node] = (row.nonce, boards[0])
+        self._decided[row.node] = (row.nonce, first)
         return True
 
     def _second(self, node, public, board):
         """Another answer to a question that was decided: a second board with the same key?"""
         row, (_, first) = self._engine.ledger.rejoins.get(node), self._decided[node]
         if row is not None and board.serial and board.serial != first.serial:
-            self._settled(row, public, [first, board], time.time())
+            self._settled(row, Gathered(0.0, public, False, [first, board]), time.time())
 
     def _verified(self, node, public, board, report):
         """Take in the verification of a node that is being converged."""
         row, now = self._engine.ledger.rejoins.get(node), time.time()
         if row is None or row.nonce != report["nonce"]:
             return
-        if row.serial and board.serial and board.serial != row.serial:
-            self._settled(row, public, [Board(serial=row.serial), board], now)
-            return
         if row.step != Step.CONVERGING:
+            return
+        if row.serial and board.serial and board.serial != row.serial:
+            # Its card was put into another board meanwhile, or runs in two: it is asked anew.
+            self._engine.ask([steps.begin(node, row, now)], now)
             return
         described = self._engine.cloud.node(node)
         if described is None:
             return
         found = problems(report, described, self._engine.policy, now)
-        row = steps.verified(row, found, self._engine.policy, now, random.random())
+        if found and self._engine.broken and (report.get("highstate") or {}).get("error"):
+            why = "waits until the description is mended: salt-run picloud.validate"
+            row = steps.postponed(row, why, now, self._engine.policy.backoff_s)
+        else:
+            row = steps.verified(row, found, self._engine.policy, now, random.random())
         self._engine.ledger.rejoins.put([row])
         self._engine.acts.told(row, now)

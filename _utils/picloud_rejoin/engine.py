@@ -26,7 +26,7 @@ from picloud_rejoin import bus as buses
 from picloud_rejoin.acts import Acts
 from picloud_rejoin.answers import Answers
 from picloud_rejoin.history import LedgerHistory, Probes
-from picloud_rejoin.sweep import catch_up, sweep
+from picloud_rejoin.sweep import LISTENED, catch_up, sweep
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ UNCLAIMED_S = 30.0
 BEGUN_S = 20.0
 #: Seconds between two questions to one node, however often it is said to have started.
 PACE_S = 5.0
+#: Seconds by which the master's clock may go back before anything is made of it.
+CLOCK_S = 5.0
 #: The time of a fetched pillar is known in whole seconds.
 FETCH_S = 1.0
 #: Hints kept in memory while the ledger cannot be written; those of more nodes come again.
@@ -75,7 +77,8 @@ class Engine:
         self._heard = {}
         self._checks = {}
         self._checked = {}
-        self._swept = self._storage_said = 0.0
+        self._swept = self._storage_said = self._clock = 0.0
+        self.broken = False
 
     @property
     def policy(self):
@@ -102,13 +105,13 @@ class Engine:
                 if key in self._heard or len(self._heard) < KEPT:
                     self._heard[key] = hint
             elif (found := buses.answer(tag, data)) is not None:
-                with self.alone(found[0]):
-                    self.answers.take(*found)
+                self.answers.take(*found)
         self.retried(self._work)
 
     def resume(self):
         """Take up what was under way when the engine ended."""
-        self._compiled()
+        if self._compiled():
+            self._watch_clock(time.time())
         busy = self.ledger.rejoins.at([Step.CONVERGING])
         for row in busy:
             self._check_later(row)
@@ -144,8 +147,30 @@ class Engine:
             log.exception("Rejoin leaves %a out, this is a fault of the engine", name[:64])
 
     def _compiled(self):
-        self.cloud = self.store.register() or self.cloud
+        cloud, faults = self.store.register()
+        if bool(faults) != self.broken:
+            self.broken = bool(faults)
+            if faults:
+                log.warning("Rejoin converges nobody until this is mended: %s", faults[0])
+        self.cloud = cloud or self.cloud
         return self.cloud is not None
+
+    def _watch_clock(self, now):
+        """Times on record that are to come say nothing: a Pi that is the master has no clock."""
+        if now > self._clock - CLOCK_S and self._clock:
+            self._clock = now
+            return
+        ahead = [row for row in self.ledger.rejoins.all() if row.step_at > now + CLOCK_S]
+        if ahead or self._clock:
+            log.warning("The clock went back; %d nodes begin their step anew", len(ahead))
+            self.ledger.rejoins.put([steps.clamped(row, self.policy, now) for row in ahead])
+            if self.ledger.marks.at(LISTENED) > now:
+                self.ledger.marks.put(LISTENED, 0.0)
+            self.probes.asked.clear()
+            self._checks.clear()
+            self._checked.clear()
+            self._swept = 0.0
+        self._clock = now
 
     def _work(self):
         if self._heard:
@@ -154,13 +179,14 @@ class Engine:
         if not self._compiled():
             return
         now = time.time()
+        self._watch_clock(now)
         self.acts.apply_admissions()
         while hints := self.ledger.journal.waiting(ROUND):
             again = self._look(hints, now)
             self.ledger.journal.done([hint for hint in hints if hint not in again])
             if again or len(hints) < ROUND:
                 break
-        self.answers.settle(now)
+        self.answers.work(now)
         self._check(now)
         self._overdue(now)
         self._dispatch(now)
@@ -176,6 +202,8 @@ class Engine:
                 if hint.kind == "offer":
                     if not self._offered(hint, now):
                         again.append(hint)
+                elif hint.kind == "start" and hint.data.get("again") and self._repeated(hint.node):
+                    continue
                 elif hint.kind == "start":
                     look = Look.NOW if hint.data.get("again") else self._worth(hint.node, now)
                     if look is Look.NOW:
@@ -228,6 +256,14 @@ class Engine:
                 self.ledger.decisions.add(row)
             self.bus.tell("refused", hint.node, kind=str(admission.kind), reason=admission.reason)
 
+    def _repeated(self, name):
+        """Ask a node the same again that was asked already; its time limit stays."""
+        row = self.ledger.rejoins.get(name)
+        if row is None or row.step != Step.ASKED or self.keys.accepted(name) is None:
+            return False
+        self.jobs.send([name], buses.EVIDENCE, row.nonce)
+        return True
+
     def _worth(self, name, now):
         """Tell whether to look at a node that is said to have started: that may be said often."""
         row = self.ledger.rejoins.get(name)
@@ -242,16 +278,16 @@ class Engine:
 
     def _started(self, names, now):
         """Ask nodes that started who they are."""
-        nonce, rows = secrets.token_hex(16), []
+        rows = []
         for name in names:
             row = self.ledger.rejoins.get(name)
             if row is not None and row.kind == steps.BY_HAND:
                 continue
             if self.cloud.node(name) is None:
-                card = self.ledger.cards.get(name)
-                if card is None or not card.spare:
+                card = self.ledger.cards.get(name) or self.ledger.cards.in_use(name)
+                if card is None:
                     continue
-                if card.node is not None:
+                if card.spare and card.node not in (None, name):
                     self.jobs.send([name], "pirejoin.become", card.node)
                     continue
             if self.keys.accepted(name) is None:
@@ -262,10 +298,21 @@ class Engine:
                 continue
             if row is None or row.step not in (Step.ADMITTED, Step.BOUND, Step.ASKED):
                 row = steps.begin(name, row, now)
-            rows.append(steps.asked(row, nonce, self.policy, now))
-        if rows:
-            self.ledger.rejoins.put(rows)
-            self.jobs.send([row.node for row in rows], buses.EVIDENCE, nonce)
+            rows.append(row)
+        self.ask(rows, now)
+
+    def ask(self, rows, now):
+        """
+        Ask nodes who they are.
+
+        rows, now
+            Their rows, and the time in seconds since 1970.
+        """
+        if not rows:
+            return
+        nonce = secrets.token_hex(16)
+        self.ledger.rejoins.put([steps.asked(row, nonce, self.policy, now) for row in rows])
+        self.jobs.send([row.node for row in rows], buses.EVIDENCE, nonce)
 
     def _check_later(self, row):
         """
@@ -311,6 +358,8 @@ class Engine:
         """Send nodes that wait on their way, as many as may go."""
         for token in self.ledger.batches.unclaimed(now - UNCLAIMED_S):
             self.bus.go(token)
+        if self.broken:
+            return  # a highstate would fail with that reason
         rows = {row.node: row for row in self.ledger.rejoins.at([Step.WAITING])}
         if not rows:
             return

@@ -104,6 +104,11 @@ class LedgerHistory:
         found = self._ledger.boards.get(serial)
         return found.node if found else None
 
+    def board(self, node):
+        """Return the serial of the board that was learned for a node."""
+        found = self._ledger.boards.of(node)
+        return found.serial if found else None
+
     def retired(self, serial):
         """Return whether a board was taken out of service."""
         found = self._ledger.boards.get(serial)

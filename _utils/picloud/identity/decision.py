@@ -116,21 +116,26 @@ def _came(
     serial, last = evidence.board.serial, history.last(node.id)
     owner = owner_of(evidence.board, node.id, cloud, history)
     if owner is not None and owner != node.id:
-        return _foreign(evidence, node, owner, cloud, history)
+        found = _foreign(evidence, node, owner, cloud, history)
+        if found is not None:
+            return found
     learn = ((serial, node.id),) if serial else ()
     notes: tuple[str, ...] = ()
     if not serial:
         notes = ("its board says no serial, so boards cannot be told apart",)
     same_card = last is not None and last.card == card.card
-    before = _board_before(node, last)
+    before = _board_before(node, last, history)
     same_board = serial is None or before is None or _same(serial, before)
     if last is None and same_board:
         reason = f"{node.id} joins for the first time, with {card.card} on {_call(evidence.board)}"
         return Decision(Kind.FIRST, Action.CONVERGE, node.id, reason, learn, notes)
     if same_card and same_board:
-        if last is not None and last.converged:
+        if last is not None and last.converged and not evidence.fresh:
             reason = f"{node.id} was started again: same card, same board; nothing to do"
             return Decision(Kind.RESTART, Action.LEAVE, node.id, reason, learn, notes)
+        if evidence.fresh and last is not None and last.converged:
+            reason = f"{node.id} has the seed of {card.card} on a card that was written anew"
+            return Decision(Kind.NEW_CARD, Action.CONVERGE, node.id, reason, learn, notes)
         reason = f"{node.id} was started again before it was converged"
         return Decision(Kind.RESTART, Action.CONVERGE, node.id, reason, learn, notes)
     if same_board:
@@ -153,8 +158,10 @@ def _came(
 
 def _foreign(
     evidence: Evidence, node: Node, owner: str, cloud: Described, history: History
-) -> Decision:
-    """The decision on a card that runs on the board of another node."""
+) -> Decision | None:
+    """
+    The decision on a card that runs on the board of another node; None when that one has left it.
+    """
     alive = history.alive(owner)
     board, other = evidence.board, history.last(owner)
     there = (other.now or other.serial) if other is not None else None
@@ -177,6 +184,7 @@ def _foreign(
             )
             learn = ((board.serial or "", node.id), (there, owner))
             return Decision(Kind.EXCHANGED, Action.CONVERGE, node.id, reason, learn, notes)
+        return None
     return _hold(
         Kind.MOVED,
         node.id,
@@ -233,6 +241,8 @@ def owner_of(board: Board, node: str | None, cloud: Described, history: History)
     if declared is not None and declared == node:
         return declared
     learned = history.owner(board.serial) if board.serial else None
+    if learned is not None and cloud.node(learned) is None:
+        learned = None  # it was renamed, or is not described any more
     return learned or declared
 
 
@@ -244,9 +254,14 @@ def _declared(board: Board, cloud: Described) -> str | None:
     return cloud.by_mac.get(board.mac.lower()) if board.mac else None
 
 
-def _board_before(node: Node, last: Seen | None) -> str | None:
-    """The board a node had: as last seen, else as declared."""
-    return (last.serial if last else None) or node.serial
+def _board_before(node: Node, last: Seen | None, history: History) -> str | None:
+    """
+    The board a node had: on which it was verified, else as learned, else as declared.
+
+    One that is held was last seen on a board that is not its own yet.
+    """
+    verified = last.serial if last is not None and last.converged else None
+    return verified or history.board(node.id) or node.serial
 
 
 def _serial(cloud: Described, name: str) -> str | None:

@@ -139,7 +139,7 @@ class Evidence:
 
     ``id`` and ``fingerprint`` are verified, all else is a claim of the key's holder. ``others`` are
     further boards that answered with the same key. ``port`` is where a switch sees the board: rack
-    and port.
+    and port. ``fresh`` says that no highstate was ever applied to the card.
     """
 
     id: str
@@ -147,6 +147,7 @@ class Evidence:
     board: Board
     others: tuple[Board, ...] = ()
     port: tuple[str, int] | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,9 @@ class History(Protocol):
 
     def owner(self, serial: str) -> str | None:
         """The node that a board was learned for."""
+
+    def board(self, node: str) -> str | None:
+        """The serial of the board that was learned for a node."""
 
     def retired(self, serial: str) -> bool:
         """Whether a board was taken out of service."""

@@ -87,7 +87,8 @@ def decided(row: Rejoin, decision: Decision, card: str, serial: str, now: float)
         return move(row, Step.CONVERGED, now, verified=True, aside=False, tries=0, **said)
     if decision.action is Action.CONVERGE:
         if row.aside and decision.kind is Kind.RESTART:
-            reason = f"{row.reason}; started again since"
+            again = "; started again since"
+            reason = f"{row.reason.removesuffix(again)}{again}"
             return move(row, Step.QUARANTINED, now, card=card, serial=serial, reason=reason)
         tries = row.tries if decision.kind is Kind.RESTART else 0
         return move(row, Step.WAITING, now, verified=False, aside=False, tries=tries, **said)
@@ -106,7 +107,13 @@ def verified(
     """What a verification makes of it."""
     if problems:
         return failed(row, "; ".join(problems), policy, now, jitter)
-    return move(row, Step.CONVERGED, now, verified=True, tries=0)
+    reason = f"is verified, after {row.tries} tries that failed" if row.tries else row.reason
+    return move(row, Step.CONVERGED, now, verified=True, tries=0, reason=reason)
+
+
+def postponed(row: Rejoin, why: str, now: float, seconds: float) -> Rejoin:
+    """It waits for something that is not its fault: no try is counted."""
+    return move(row, Step.WAITING, now, reason=why, not_before=now + seconds)
 
 
 def failed(row: Rejoin, why: str, policy: Policy, now: float, jitter: float) -> Rejoin:
@@ -120,9 +127,9 @@ def failed(row: Rejoin, why: str, policy: Policy, now: float, jitter: float) -> 
     return move(row, Step.WAITING, now, tries=tries, reason=reason, not_before=now + wait)
 
 
-def released(row: Rejoin, now: float) -> Rejoin:
+def released(row: Rejoin, kind: str, reason: str, now: float) -> Rejoin:
     """What happened to another node lets it go on."""
-    return move(row, Step.WAITING, now, tries=0, aside=False)
+    return move(row, Step.WAITING, now, kind=kind, reason=reason, tries=0, aside=False)
 
 
 def freed(row: Rejoin) -> Rejoin:
@@ -139,6 +146,23 @@ def held_by_hand(row: Rejoin, reason: str, now: float) -> Rejoin:
     return move(row, Step.HELD, now, kind=BY_HAND, reason=f"{said}; {command}")
 
 
+def clamped(row: Rejoin, policy: Policy, now: float) -> Rejoin:
+    """
+    A row whose times are to come: the master's clock went back since. It begins its step anew.
+
+    row, policy, now
+        The row, the description's ``rejoin``, and the time.
+    """
+    limits = policy.limits_s
+    most = {
+        Step.ADMITTED: limits.start,
+        Step.ASKED: limits.evidence,
+        Step.CONVERGING: limits.converge,
+    }
+    limit = None if row.limit_at is None else now + most.get(Step(row.step), limits.start)
+    return replace(row, since=min(row.since, now), step_at=now, not_before=0.0, limit_at=limit)
+
+
 def overdue(row: Rejoin, policy: Policy, now: float, jitter: float) -> Rejoin:
     """What becomes of it when its step has taken too long; one still asked is asked again."""
     if row.step == Step.ADMITTED:
@@ -152,8 +176,8 @@ def overdue(row: Rejoin, policy: Policy, now: float, jitter: float) -> Rejoin:
         if now < row.step_at + limit * policy.tries:
             return replace(row, limit_at=now + limit)
         reason = (
-            f"started, was asked {policy.tries} times who it is, and said nothing for"
-            f" {now - row.step_at:.0f} s; look at its console, it goes on when it starts again"
+            f"was asked {policy.tries} times who it is, and said nothing for"
+            f" {now - row.step_at:.0f} s; look at its console, it goes on when it starts"
         )
         return move(row, Step.HELD, now, reason=reason)
     limit = policy.limits_s.converge

@@ -83,7 +83,7 @@ def test_a_node_on_record_as_asked(engine, sent_to, again):
 def whole(engine):
     """A whole engine on the ledger and the caches of ``engine``."""
     cloud = tiny()
-    store = SimpleNamespace(register=lambda: cloud)
+    store = SimpleNamespace(register=lambda: (cloud, ()))
     return Engine(
         engine.opts, ledger=engine.ledger, store=store, keys=Keys(), bus=Bus(), jobs=Jobs()
     )
@@ -138,6 +138,7 @@ def test_answers_of_a_node_without_modules(whole, monkeypatch, said, sent):
     for after, function in said:
         monkeypatch.setattr("picloud_rejoin.answers.time.time", lambda at=after: 101.0 + at)
         whole.answers.take("pi0", function, "'pirejoin.evidence' is not available.")
+        whole.answers.work(101.0 + after)
     assert [function for _, function in whole.jobs.sent] == sent
 
 

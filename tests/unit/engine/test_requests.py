@@ -55,6 +55,9 @@ class Keys:
     def names(self):
         return {"accepted": set(), "offered": set()}
 
+    def rotate(self):
+        self.rotated = True
+
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
@@ -66,7 +69,7 @@ def quiet(monkeypatch):
 def engine(tmp_path):
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger' / 'ledger.db'}")
     cloud = tiny()
-    store = SimpleNamespace(register=lambda: cloud)
+    store = SimpleNamespace(register=lambda: (cloud, ()))
     opts = {"minion_data_cache": False}
     return Engine(opts, ledger=ledger, store=store, keys=Keys(), bus=Bus(), jobs=Jobs())
 
@@ -141,7 +144,7 @@ def test_a_spare_card_leaves_the_lobby_when_the_node_says_who_it_is(engine, ask)
     engine.ledger.rejoins.put([Rejoin(CARD, "bound", card=CARD)])
     put(engine, "asked", nonce="n")
     evidence = Evidence(NODE, fingerprint(public), Board(serial="00000000e0000001"))
-    decision = decide(evidence, engine.store.register(), engine.history)
+    decision = decide(evidence, engine.store.register()[0], engine.history)
     engine.acts.carry_out(engine.ledger.rejoins.get(NODE), evidence, decision, 2.0)
     assert engine.ledger.rejoins.get(NODE).step == "waiting"
     assert engine.ledger.rejoins.get(CARD) is None
@@ -153,7 +156,7 @@ def test_a_node_that_is_stopped_says_so_once(engine):
     put(engine, "asked", nonce="n")
     boards = Board(serial="00000000e0000001"), Board(serial="00000000e0000002")
     evidence = Evidence(NODE, key, boards[0], boards[1:])
-    decision = decide(evidence, engine.store.register(), engine.history)
+    decision = decide(evidence, engine.store.register()[0], engine.history)
     engine.acts.carry_out(engine.ledger.rejoins.get(NODE), evidence, decision, 2.0)
     assert engine.ledger.rejoins.get(NODE).step == "quarantined"
     assert [row.action for row in engine.ledger.decisions.of(NODE, 9)] == ["stop"]

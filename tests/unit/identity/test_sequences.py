@@ -106,8 +106,10 @@ class Rack(RuleBasedStateMachine):
             self.world.owners[serial] = node
         card = self.world.by_fingerprint(evidence.fingerprint)
         if decision.action is Action.STOP:
-            del self.accepted[evidence.id]
-            self.stopped.add(evidence.id)
+            # A spare that is being bound goes by two names.
+            for name in [one for one, key in self.accepted.items() if key == evidence.fingerprint]:
+                del self.accepted[name]
+                self.stopped.add(name)
             if card is not None:
                 self.world.change(card.card, state=CardState.REVOKED)
         elif decision.action is Action.BIND and card.node is None:

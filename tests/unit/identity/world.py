@@ -45,6 +45,9 @@ class World:
     def owner(self, serial):
         return self.owners.get(serial)
 
+    def board(self, node):
+        return next((serial for serial, name in self.owners.items() if name == node), None)
+
     def retired(self, serial):
         return serial in self.out
 

@@ -12,7 +12,7 @@ def store(request, repo, tmp_path):
 
 def test_every_node_is_found_as_the_cloud_has_it(store):
     cloud, _ = store.cloud()
-    register = store.register()
+    register = store.register()[0]
     assert register.rejoin == cloud.rejoin
     assert [register.node(name) for name in cloud.nodes] == list(cloud.nodes.values())
     for by in ("by_serial", "by_mac", "by_port"):
@@ -22,7 +22,7 @@ def test_every_node_is_found_as_the_cloud_has_it(store):
 
 
 def test_who_is_not_described_is_not_found(store):
-    register = store.register()
+    register = store.register()[0]
     assert register.node("") is None
     assert register.node("pi' OR 1=1 --") is None
     assert register.by_serial.get("") is None
@@ -52,26 +52,30 @@ def edited(repo, tmp_path):
 
 def test_an_edit_is_seen_and_a_fault_keeps_the_last_good_one(edited):
     store, edit = edited
-    assert store.register().node("pi0") is not None
+    assert store.register()[0].node("pi0") is not None
     edit("id: pi0", "id: pi9")
-    register = store.register()
+    register = store.register()[0]
     assert register.node("pi0") is None
     assert register.node("pi9").id == "pi9"
     edit("id: pi9", "id: [broken")
-    assert store.register().node("pi9").id == "pi9"
+    register, faults = store.register()
+    assert register.node("pi9").id == "pi9"
+    assert faults
 
 
 def test_without_a_good_description_there_is_none(tmp_path):
-    assert Store(tmp_path / "none", tmp_path / "description.db").register() is None
+    found, faults = Store(tmp_path / "none", tmp_path / "description.db").register()
+    assert found is None
+    assert [fault.rule for fault in faults] == ["no-description"]
 
 
 def test_without_its_file_lookups_say_so_and_the_next_register_serves_from_memory(edited):
     store, _ = edited
-    register, folder = store.register(), store._database.path.parent
+    register, folder = store.register()[0], store._database.path.parent
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
     folder.write_text("no folder any more")
     with pytest.raises(StorageError, match=r"description\.db cannot be used"):
         register.node("pi0")
-    assert store.register().node("pi0").id == "pi0"
+    assert store.register()[0].node("pi0").id == "pi0"
