@@ -11,7 +11,6 @@ from picloud.ledger import Hint
 from picloud.rejoin.steps import Step
 
 from picloud_rejoin import strangers
-from picloud_rejoin.audit import audit
 from picloud_rejoin.bus import EVIDENCE
 
 log = logging.getLogger(__name__)
@@ -86,7 +85,6 @@ def sweep(engine, now):
         told = picloud_jobs.grains(engine.opts, missed)
         there = picloud_jobs.connected(engine.opts, told) or ()
         hints += [_again(name, now) for name in sorted(there)]
-    hints += audit(engine, rows, names["accepted"], now)
     if hints:
         engine.ledger.journal.put(hints)
 
