@@ -114,9 +114,8 @@ def now(node):
     if KeyStore(__opts__).accepted(name) is None:
         raise picloud_watch.NoAnswerError(f"{name} has no accepted key, so it cannot be asked")
     client = salt.client.get_local_client(mopts=__opts__)
-    said = client.cmd_full_return([name], "pikeep.create", tgt_type="list", timeout=PATIENCE_S).get(
-        name
-    )
+    wanted = {"tgt_type": "list", "timeout": PATIENCE_S, "full_return": True}
+    said = client.cmd([name], "pikeep.create", **wanted).get(name)
     if not said:
         raise picloud_watch.NoAnswerError(f"{name} does not answer")
     if said.get("retcode"):

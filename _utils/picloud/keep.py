@@ -84,8 +84,9 @@ def authorized(node: str, blob: str, quota_mb: int, folder: str) -> str | None:
     """
     if not NODE.fullmatch(node):
         return None
+    # Borg would take some options from what the node asks for; it gets to ask for nothing.
     command = (
-        f"borg serve --append-only --storage-quota {int(quota_mb)}M "
+        f"env -u SSH_ORIGINAL_COMMAND borg serve --append-only --storage-quota {int(quota_mb)}M "
         f"--restrict-to-repository {folder}/{node}"
     )
     return f'restrict,command="{command}" {KEY_TYPE} {blob}'
