@@ -11,6 +11,7 @@ from picloud.ledger import Hint
 from picloud.rejoin.steps import Step
 
 from picloud_rejoin import strangers
+from picloud_rejoin.audit import audit
 from picloud_rejoin.bus import EVIDENCE
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def sweep(engine, now):
         told = picloud_jobs.grains(engine.opts, missed)
         there = picloud_jobs.connected(engine.opts, told) or ()
         hints += [_again(name, now) for name in sorted(there)]
+    hints += audit(engine, rows, names["accepted"], now)
     if hints:
         engine.ledger.journal.put(hints)
 

@@ -70,6 +70,12 @@ class Boards:
             done = connection.execute(query.values(retired=retired, reason=reason))
         return done.rowcount > 0
 
+    def retired(self) -> frozenset[str]:
+        """Return the serials of all boards that are out of service."""
+        query = sa.select(boards.c.serial).where(boards.c.retired)
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def plugged(self, mac: str, rack: str, port: int, at: float) -> None:
         """Record where a switch sees a board."""
         row = {"mac": mac.lower(), "rack": rack, "port": port, "seen_at": at}

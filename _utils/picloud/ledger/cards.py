@@ -50,6 +50,16 @@ class CardShelf:
         """Return the card that has a node's place now."""
         return self._one(cards.c.node == node, cards.c.state == str(CardState.IN_USE))
 
+    def revoked(self, since: float) -> list[CardRow]:
+        """Return the cards that were revoked after a time, the first one first."""
+        query = (
+            sa.select(cards)
+            .where(cards.c.state == str(CardState.REVOKED), cards.c.changed_at > since)
+            .order_by(cards.c.changed_at)
+        )
+        with self._database.read() as connection:
+            return [_row(found) for found in connection.execute(query)]
+
     def list(self, node: str | None = None, state: str | None = None) -> list[CardRow]:
         """Return cards, the oldest first."""
         query = sa.select(cards).order_by(cards.c.made_at, cards.c.card)

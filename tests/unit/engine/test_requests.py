@@ -70,7 +70,7 @@ def engine(tmp_path):
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger' / 'ledger.db'}")
     cloud = tiny()
     store = SimpleNamespace(register=lambda: (cloud, ()))
-    opts = {"minion_data_cache": False}
+    opts = {"minion_data_cache": False, "pki_dir": str(tmp_path)}
     return Engine(opts, ledger=ledger, store=store, keys=Keys(), bus=Bus(), jobs=Jobs())
 
 

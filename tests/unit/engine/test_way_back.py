@@ -38,7 +38,7 @@ class Head:
         store = SimpleNamespace(register=lambda: (self.cloud, self.faults))
         self.ledger = Ledger(f"sqlite:///{folder}/ledger.db")
         self.engine = Engine(
-            {"minion_data_cache": False},
+            {"minion_data_cache": False, "pki_dir": str(folder)},
             ledger=self.ledger,
             store=store,
             keys=Keys(),
