@@ -11,11 +11,12 @@ import random
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 
 import picloud_jobs
 from picloud import database
-from picloud.identity import Offer, Verdict, admit, fingerprint
+from picloud.identity import Offer, Verdict, admit, fingerprint, shut_out
 from picloud.ledger import DecisionRow, StorageError
 from picloud.ledger.strangers import Stranger
 from picloud.rejoin import steps
@@ -224,6 +225,9 @@ class Engine:
         if public is None:
             # Forged, settled meanwhile, or a stranger's key has the one place for refused keys.
             self._make_room(name)
+            if self.cloud.node(name) is not None and self.keys.rejected(name):
+                # Whose key it is only the event says: one line for all of them.
+                self._refuse(name, replace(hint, fingerprint=""), shut_out(name), now)
             return True
         alive = self.probes.alive(name, now)
         admission = admit(Offer(name, hint.fingerprint, alive), self.ledger.cards, self.cloud)

@@ -5,7 +5,7 @@ Two pure functions: :func:`admit` looks at an offered key, :func:`decide` at the
 a node that started. Both return data with a reason in words and change nothing.
 """
 
-from picloud.identity.admission import admit
+from picloud.identity.admission import admit, shut_out
 from picloud.identity.decision import decide
 from picloud.identity.types import (
     Action,
@@ -41,4 +41,5 @@ __all__ = [
     "admit",
     "decide",
     "fingerprint",
+    "shut_out",
 ]

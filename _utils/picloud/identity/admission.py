@@ -60,6 +60,21 @@ def admit(offer: Offer, cards: Cards, cloud: Described) -> Admission:
     return _own(offer, card.card, cards, cloud, card.state)
 
 
+def shut_out(node: str) -> Admission:
+    """
+    Say what becomes of any key that is offered for a node whose key was rejected.
+
+    node
+        The node. The master keeps nothing of what is offered in the place of a rejected key, so
+        there is nothing to decide about.
+    """
+    return _refuse(
+        Kind.STRANGER,
+        f"the key of {node} was rejected, so whoever knocks as {node} is not heard; to let a card"
+        f" in, take that key away: salt-key -d {node}",
+    )
+
+
 def _own(offer: Offer, card: str, cards: Cards, cloud: Described, state: CardState) -> Admission:
     """The verdict on a card that was issued for the node it calls itself."""
     node = offer.id
