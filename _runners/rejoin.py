@@ -227,7 +227,8 @@ def adopt(node, card=None):
 @page
 def retire_board(serial, reason="taken out by hand"):
     """
-    Take a board out of service: no node is let run on it any more.
+    Take a board out of service: no node is let run on it any more. One that does is held when the
+    engine sweeps next; it keeps its key.
 
     serial
         Its serial; ``rejoin.release`` of the node that is held because of it takes it back.
@@ -240,9 +241,12 @@ def retire_board(serial, reason="taken out by hand"):
 
         salt-run rejoin.retire_board serial=10000000a3c1d2e4 reason='network port is dead'
     """
-    if not _ledger().boards.retire(str(serial), True, plain(reason, 500)):
+    ledger = _ledger()
+    if not ledger.boards.retire(str(serial), True, plain(reason, 500)):
         raise picloud_watch.NoAnswerError(f'No board "{plain(serial, 40)}" was ever seen.')
-    return _said(f"board {serial} is out of service")
+    row = ledger.boards.get(str(serial))
+    held = f"; {row.node} is held as soon as the engine sweeps" if row.node else ""
+    return _said(f"board {serial} is out of service{held}")
 
 
 @page

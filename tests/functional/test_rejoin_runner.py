@@ -209,6 +209,27 @@ def test_the_lobby_shows_the_command_that_adopts_and_the_command_works(run, ledg
     assert ("adopt", CARD, {"node": "pi3"}) in hints(ledger)
 
 
+@pytest.mark.parametrize("state", [CardState.REVOKED, CardState.RETIRED, CardState.IN_USE])
+def test_a_card_that_nobody_is_let_in_with_is_no_guest(run, ledger, state):
+    guest(ledger)
+    ledger.cards.mark(CARD, state, 1.0, "stolen")
+    assert run("rejoin.lobby")[0]["cards"] == {}
+
+
+def test_a_node_that_is_not_described_any_more_is_not_suggested(run, ledger):
+    guest(ledger)
+    ledger.boards.learn([(SERIAL, "renamed")])
+    (card,) = run("rejoin.lobby")[0]["cards"].values()
+    assert card["node"] is None
+    assert card["command"] == f"salt-run rejoin.adopt card={CARD} node=<id>"
+
+
+def test_a_board_taken_out_of_service_says_who_is_held(run, ledger):
+    ledger.boards.saw(SERIAL, MAC, "pi1b", 0.0)
+    ledger.boards.learn([(SERIAL, "pi3")])
+    assert "pi3 is held as soon as" in run("rejoin.retire_board", SERIAL)[0]["message"]
+
+
 def test_a_port_of_another_board_wakes_nobody(run, ledger):
     guest(ledger)
     assert run("rejoin.port", "b8:27:eb:00:00:01", "rack1", 4)[1] == 0

@@ -23,7 +23,7 @@ class Guest(NamedTuple):
     serial, mac, model, port
         What it said of its board, and rack and port where a switch sees that; None: not known.
     node
-        The node whose board or port it has; None when nothing names one.
+        The described node whose board or port it has; None when nothing names one.
     fits
         Nodes without a card that its board could be.
     """
@@ -62,7 +62,13 @@ def guests(rows: Sequence[Rejoin], ledger: Ledger, cloud: Cloud) -> list[Guest]:
         return []
     taken = {card.node for card in ledger.cards.list(state=CardState.IN_USE)}
     free = [node for node in cloud.nodes.values() if node.id not in taken]
-    return [_guest(row, ledger, cloud, free) for row in rows]
+    return [_guest(row, ledger, cloud, free) for row in rows if not _out(row, ledger)]
+
+
+def _out(row: Rejoin, ledger: Ledger) -> bool:
+    """Tell whether a card was revoked, and the engine has not swept its row away yet."""
+    card = ledger.cards.get(row.node)
+    return card is not None and card.state is not CardState.ISSUED
 
 
 def _guest(row: Rejoin, ledger: Ledger, cloud: Cloud, free: Sequence[Node]) -> Guest:
