@@ -222,7 +222,7 @@ def join(managers, token, advertise_addr=None, timeout=JOIN_SECONDS):
 
         salt pi1 swarm.join '[10.80.1.1]' 'sealed:...' advertise_addr=10.80.1.2
     """
-    secret = _open(token)
+    secret = _open(token).partition(" ")[0]
     try:
         addresses = [addr_port(item) for item in managers]
         ask("join_swarm", addresses, secret, advertise_addr=advertise_addr)
@@ -297,7 +297,7 @@ def addr_port(address, port=2377):
     return text if ":" in text else f"{text}:{port}"
 
 
-def join_token(role, public_key):
+def join_token(role, public_key, node_id=None):
     """
     Return the join token of a role, sealed: encrypted with RSA-OAEP (SHA-256) for one node. It
     starts with ``sealed:`` and may be logged, cached and put into pillar.
@@ -308,6 +308,10 @@ def join_token(role, public_key):
         The public half of the minion key of the node that is to join, in PEM, as the master has
         it among its accepted keys (``key.key_str`` of the wheel). Whoever calls this vouches
         that the key is the node's.
+    node_id
+        The id that the node believes to have in the swarm (``swarm.info`` there). Where the
+        managers have no such node, the sealed text says so: a node that was removed while it was
+        off waits for its managers for ever, and only this tells it from one that is cut off.
 
     How a node gets its token: a runner on the master asks a manager for
     ``swarm.join_token <role> <accepted key of the node>`` and lays what comes back into the
@@ -321,8 +325,28 @@ def join_token(role, public_key):
     """
     if role not in ROLES:
         raise SaltInvocationError(f"role: must be one of {', '.join(ROLES)}, is {role!r}")
-    tokens = ask("inspect_swarm")["JoinTokens"]
-    return _seal(tokens[role.capitalize()], public_key)
+    text = ask("inspect_swarm")["JoinTokens"][role.capitalize()]
+    if node_id and all(node["ID"] != node_id for node in ask("nodes")):
+        # Ids are never given twice, so this stays true however old the text gets.
+        text = f"{text} {node_id}"
+    return _seal(text, public_key)
+
+
+def is_forgotten(token):
+    """
+    Return whether a sealed token says that the managers have this node no more.
+
+    token
+        A join token sealed for this node, see :py:func:`join_token`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi1 swarm.is_forgotten 'sealed:...'
+    """
+    gone = _open(token).partition(" ")[2]
+    return bool(gone) and gone == info()["node_id"]
 
 
 def rotate_join_token(role):

@@ -9,6 +9,8 @@ __virtualname__ = "swarm"
 #: What can be changed in a running swarm; the other settings are there from its start.
 CHANGEABLE = ("task_history_limit", "heartbeat_s")
 FIXED = ("default_addr_pool", "subnet_size", "data_path_port")
+#: How long Docker Engine may look for its managers after a start.
+SECONDS = 60
 
 
 def __virtual__():
@@ -24,8 +26,8 @@ def _failed(name, err, done=None):
 def _ready():
     """What the node knows of its swarm, once Docker Engine has found its feet after a start."""
     now = __salt__["swarm.info"]()
-    if now["state"] == "pending" and not __opts__["test"]:
-        __salt__["swarm.wait_active"]()
+    if now["state"] == "pending":
+        __salt__["swarm.wait_active"](0 if __opts__["test"] else SECONDS)
         now = __salt__["swarm.info"]()
     if now["state"] == "locked":
         raise CommandExecutionError(
@@ -150,8 +152,9 @@ def joined(name, managers, role="worker", token=None, advertise_addr=None):
     """
     Ensure that this node is in the swarm of some managers.
 
-    A node that is still in a swarm none of whose managers is among them, or that its swarm has
-    forgotten, leaves that one and joins anew. The role of a node that is in the swarm is changed
+    A node that is in a swarm none of whose managers is among them, or of which the token says
+    that the managers have it no more, leaves that one and joins anew. A node that only cannot
+    reach its managers stays: that is an error. The role of a node that is in the swarm is changed
     by a manager (``swarmnode.present``), not by the node.
 
     name
@@ -180,7 +183,7 @@ def joined(name, managers, role="worker", token=None, advertise_addr=None):
             raise SaltInvocationError(f"role: must be worker or manager, is {role!r}")
         if not isinstance(managers, list) or not managers:
             raise SaltInvocationError(f"managers: must be a list of addresses, is {managers!r}")
-        now = _member(managers)
+        now = _member(managers, token)
         if now["state"] == "active":
             if now["role"] != role:
                 raise CommandExecutionError(
@@ -218,19 +221,17 @@ def joined(name, managers, role="worker", token=None, advertise_addr=None):
     return ret
 
 
-def _member(managers):
-    """What the node knows of its swarm; ``state`` says ``foreign`` or ``lost`` of a wrong one."""
-    try:
-        now = _ready()
-    except CommandExecutionError as err:
-        now = __salt__["swarm.info"]()
-        if now["state"] not in ("pending", "error"):
-            raise
-        if now["state"] == "error":
-            return {**now, "state": "lost", "error": now["error"] or str(err)}
-        raise
+def _member(managers, token):
+    """What the node knows of its swarm; a wrong one has the state ``foreign`` or ``forgotten``."""
+    now = __salt__["swarm.info"]()
+    if now["state"] != "inactive" and token and __salt__["swarm.is_forgotten"](token):
+        return {**now, "state": "forgotten"}
+    now = _ready()
     if now["state"] == "error":
-        return {**now, "state": "lost"}
+        raise CommandExecutionError(
+            f"This node is in a swarm that does not work: {now['error']}. If its managers have "
+            "it no more, swarm.join_token with its node_id seals a token that says so"
+        )
     wanted = {__salt__["swarm.addr_port"](item) for item in managers}
     if now["state"] == "active" and not wanted & set(now["managers"]):
         known = ", ".join(now["managers"]) or "none"

@@ -1,5 +1,7 @@
 """A node's own place: new swarms, joining with sealed tokens, leaving. Both modes."""
 
+from contextlib import contextmanager
+
 import pytest
 from requests.exceptions import ConnectionError as Refused
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -7,7 +9,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 from _modules import swarm
 from _states import swarm as states
 
-from .engine import TOKENS
+from .engine import TOKENS, node
 
 SETTINGS = {"default_addr_pool": ["10.128.0.0/9"], "task_history_limit": 2}
 
@@ -23,6 +25,19 @@ def manager(engine):
     engine.state, engine.role, engine.address = "active", "manager", "10.80.1.1"
     engine.managers = ["10.80.1.1:2377"]
     return engine
+
+
+@pytest.fixture
+def manager_of(engine):
+    """Let the engine be a manager of some nodes for a while."""
+
+    @contextmanager
+    def be(nodes):
+        engine.role, engine.node_list = "manager", nodes
+        yield
+        engine.role = None
+
+    return be
 
 
 @pytest.fixture
@@ -134,13 +149,32 @@ def test_another_swarm_is_left_for_the_right_one(engine, sealed, testmode):
     assert engine.asked == ([] if testmode else ["leave_swarm", "join_swarm"])
 
 
-def test_a_node_its_swarm_forgot_joins_anew(engine, sealed):
-    engine.state, engine.error = "error", "node is invalid"
-    ret = states.joined("x", ["10.80.1.1"], token=sealed())
-    assert ret["changes"] == {"swarm": {"old": "lost", "new": "worker"}}
+@pytest.mark.parametrize("state", ["pending", "active", "error"])
+def test_a_node_its_managers_have_no_more_joins_anew(engine, manager_of, key, state, testmode):
+    with manager_of([]):
+        token = swarm.join_token("worker", key.public, "self")
+    engine.state, engine.role, engine.error = state, "worker", "node is invalid"
+    ret = states.joined("x", ["10.80.1.1"], token=token)
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"swarm": {"old": "forgotten", "new": "worker"}}
+    assert engine.asked == ([] if testmode else ["leave_swarm", "join_swarm"])
+    if not testmode:
+        # The same old token says nothing of the id that the node has now.
+        engine.node_id = "self2"
+        assert states.joined("x", ["10.80.1.1"], token=token)["changes"] == {}
 
 
-def test_a_node_that_waits_for_its_managers_stays(engine, sealed, monkeypatch):
+def test_a_node_its_managers_still_have_stays(engine, manager_of, key, monkeypatch):
+    with manager_of([node("pi3", id="self")]):
+        token = swarm.join_token("worker", key.public, "self")
+    engine.state, engine.role, engine.error = "error", "worker", "certificate has expired"
+    ret = states.joined("x", ["10.80.1.1"], token=token)
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert "does not work: certificate has expired" in ret["comment"]
+    assert engine.asked == []
+
+
+def test_a_node_that_waits_for_its_managers_stays(engine, sealed, monkeypatch, testmode):
     engine.state, engine.managers = "pending", ["10.80.1.1:2377"]
     clock = iter(range(0, 10**6, 30))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
