@@ -159,6 +159,13 @@ ODD = {
     "jinja": "{{ 7 * 7 }}",
     "nul": "pi0\0",
 }
+#: What the log says of those that the engine never hears of.
+NAMED = {
+    "../minions/pi0": "Salt refuses a key that was offered as '../minions/pi0'",
+    "x" * 300: "File name too long",
+    "pi0\0": r"Payload contains an id with a null byte: {'enc': 'clear', 'load': {'cmd': '_auth', "
+    r"'id': 'pi0\x00'",
+}
 
 
 @pytest.mark.parametrize("name", ODD.values(), ids=ODD)
@@ -174,6 +181,8 @@ def test_odd_ids(head, name):
     if name in ("*", "pi0,pi1", "pi0\npi1", "{{ 7 * 7 }}", "y" * 200):
         assert "no card was issued here" in head.refused(name[:64]).reason
         assert f"Rejoin refuses {name[:64]!a}" in head.log
+    else:  # Salt refuses these itself, and tells no event
+        assert NAMED[name] in head.log
 
 
 @pytest.mark.parametrize("name", ODD.values(), ids=ODD)
