@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 REVOKED, KEYS = "revoked", "keys"
 #: States of cards that nobody is let in with.
 OUT = (CardState.RETIRED, CardState.REVOKED)
-#: Seconds by which two who revoke cards at once may be recorded out of order.
+#: Seconds that may pass from the time of a revocation until it is in the ledger.
 OVERLAP_S = 60.0
 #: Most keys, names and spares looked at in one sweep; the others have their turn later.
 MOST_KEYS, MOST_NAMES, MOST_GUESTS = 500, 500, 200
@@ -110,8 +110,7 @@ def _revoked(engine, now):
             row = engine.ledger.rejoins.get(card.node) if card.node else None
             if row is not None and (removed or _ran_with(engine, row, card)):
                 _aside(engine, row, card.card, reason, now)
-    if found and found[-1].changed_at != since:
-        engine.ledger.marks.put(REVOKED, found[-1].changed_at)
+    engine.ledger.marks.put(REVOKED, now)
 
 
 def _ran_with(engine, row, card):

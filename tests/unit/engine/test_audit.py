@@ -187,6 +187,20 @@ def test_many_keys_that_changed_at_once_are_looked_at_in_several_sweeps(engine, 
         assert sum(engine.keys.accepted(name) is None for name in names) == gone
 
 
+def test_revoked_cards_are_looked_at_until_they_are_surely_on_record(engine, monkeypatch):
+    issue(engine)
+    revoke(engine)
+    taken = []
+    monkeypatch.setattr(audit, "_take", lambda engine, card, names, reason: taken.append(card.card))
+    swept(engine, times=5)
+    assert taken == [CARD] * 2
+    now = time.time()
+    sweep(engine, now + 400)
+    revoke(engine, at=now + 390)
+    sweep(engine, now + 410)
+    assert taken == [CARD] * 3
+
+
 def test_a_key_store_that_is_no_folder_is_no_error(engine):
     engine.opts = {**engine.opts, "pki_dir": "/proc/nowhere"}
     issue(engine)
