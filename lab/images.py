@@ -146,6 +146,7 @@ def _units(checkout: Path) -> list[Path]:
     keep = checkout / "master/keep"
     return [
         checkout / "master/salt-master.service",
+        checkout / "master/limit/picloud-limit.service",
         *sorted([*keep.glob("*.service"), *keep.glob("*.timer")]),
     ]
 

@@ -94,6 +94,8 @@ def debian(tmp_path_factory):
             assert run(f"printf '%s' '{config}' > /etc/pip.conf").returncode == 0
         yield NAME
     finally:
+        # The machine shares the network of this one, and so its packet filter.
+        docker("exec", NAME, "systemctl", "stop", "picloud-limit", check=False)
         docker("rm", "--force", "--volumes", NAME, check=False)
         docker("image", "rm", NAME, check=False)
         shutil.rmtree(folder)

@@ -1,0 +1,75 @@
+"""A node that floods the master with knocks is held up and named; all others are served."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import mishaps, shell
+from lab.apart import Apart
+
+FLOODER = Path(__file__).with_name("flooder.py")
+#: How long the flood goes on, and how much longer anything may take meanwhile, in seconds.
+FLOOD_S, LATER_S = 100, 10
+#: Knocks of one address at once, and in each second after: 256 kB and 16 kB of 592 bytes.
+BURST, RATE = 443, 28
+
+
+@pytest.fixture
+def flood(lab: Apart):
+    """Start a flood from pi2; return its process."""
+    address = lab.execute("pi2", "getent", "ahostsv4", "head.pi.example").stdout.split()[0]
+    command = ["docker", "exec", "-i", lab.settings.container("pi2")]
+    python = ["/opt/picloud/salt/bin/python", "-", address, str(FLOOD_S)]
+    with FLOODER.open() as program:
+        process = subprocess.Popen(
+            shell.program([*command, *python]), stdin=program, stdout=subprocess.PIPE, text=True
+        )
+    yield process
+    process.wait(FLOOD_S + 60)
+    waiting = "/etc/salt/pki/master/minions_pre"
+    lab.execute("head", "find", waiting, "-name", "flood-*", "-delete")
+
+
+def seconds(do) -> float:
+    """How long something takes."""
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began
+
+
+def test_a_flood_of_knocks_from_a_node_holds_up_nobody_else(lab: Apart, request):
+    assert lab.execute("head", "systemctl", "is-active", "picloud-limit").stdout == "active\n"
+
+    def ping():
+        assert lab.salt("pi1", "test.ping") is True
+
+    quiet = seconds(ping)
+    began = time.monotonic()
+    flood = request.getfixturevalue("flood")
+    time.sleep(3)
+    assert seconds(ping) < quiet + LATER_S
+    lab.execute("pi1", "systemctl", "restart", "salt-minion")
+    lab.wait("pi1 is let in again", lambda: lab.salt("pi1", "test.ping", timeout=5), 60)
+    mishaps.run(lab.settings, "swap", "pi1")
+    assert seconds(ping) < quiet + LATER_S
+    took = time.monotonic() - began
+    assert took < FLOOD_S, f"the flood was over before: {took:.0f} s"
+    sent, answered = (int(number) for number in flood.communicate(timeout=FLOOD_S)[0].split())
+    assert sent > 2 * answered
+    assert answered < BURST + RATE * (FLOOD_S + 5)
+
+
+def test_the_flooder_is_named_once_by_its_address(lab: Apart):
+    address = lab.execute("pi2", "getent", "ahostsv4", "pi2.pi.example").stdout.split()[0]
+
+    def named():
+        found = lab.run("rejoin.refused")["strangers"]
+        return [one for one in found if one["name"] == address]
+
+    (one,) = lab.wait("it is on record", named, 120)
+    assert f"iptables -I picloud-limit -s {address} -j DROP" in one["reason"]
+    log = lab.execute("head", "grep", "-c", f"Rejoin holds {address} up", "/var/log/salt/master")
+    assert log.stdout == "1\n"
+    assert lab.salt("pi2", "test.ping") is True
