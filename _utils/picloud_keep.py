@@ -183,8 +183,8 @@ class Repositories:
             )
         except OSError as err:
             raise NoAnswerError(f"{node}: cannot run borg: {err}") from err
-        # 1 is a warning.
-        if done.returncode > 1:
+        # 1 is a warning of Borg, or runuser that knows no such user.
+        if done.returncode > 1 or done.stderr.startswith("runuser:"):
             said = " ".join(done.stderr.strip().splitlines()[-3:]) or "no word"
             raise NoAnswerError(f"{node}: borg {arguments[0]} failed: {said}")
         return done.stdout
