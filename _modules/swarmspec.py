@@ -440,7 +440,7 @@ def service(name, spec, references=None):
     name
         The name of the service.
     spec
-        Its fields; ``docs/parts/swarm.md`` lists them.
+        Its fields; ``docs/swarm.md`` lists them.
     references
         What is in the swarm: ``networks``, ``configs`` and ``secrets`` by name, each with ``id``
         and ``name`` (the one in force of a config or secret that was rotated). Left out, names

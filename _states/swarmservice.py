@@ -28,7 +28,7 @@ def present(name, spec, timeout=0):
         Its name.
     spec
         Its fields: ``image``, ``command``, ``args``, ``env``, ``mode``, ``replicas``,
-        ``resources``, ``placement``, ``publish``, ``networks`` ...; ``docs/parts/swarm.md`` lists
+        ``resources``, ``placement``, ``publish``, ``networks`` ...; ``docs/swarm.md`` lists
         them all.
     timeout
         Seconds to wait until all of its tasks run, or are complete where it is a job; they are
