@@ -2,11 +2,17 @@
 Networks that span a Docker swarm. Runs on a manager.
 """
 
+import time
+
+from salt.exceptions import CommandExecutionError
+
 __virtualname__ = "swarmnetwork"
 __func_alias__ = {"list_": "list"}
 
 #: Options that Docker sets by itself.
 OWN_OPTIONS = ("com.docker.network.driver.overlay.vxlanid_list",)
+#: How long the leading manager may take for a new network.
+SETUP_SECONDS = 30
 
 
 def __virtual__():
@@ -48,7 +54,7 @@ def list_():
 
 def create(name, **settings):
     """
-    Make a network.
+    Make a network and wait until it can be used.
 
     name
         Its name.
@@ -81,6 +87,12 @@ def create(name, **settings):
         attachable=bool(settings.get("attachable")),
         scope="swarm",
     )
+    # Swarm answers before it has chosen subnets and set up the driver.
+    deadline = time.monotonic() + SETUP_SECONDS
+    while not list_()[name]["driver"]:
+        if time.monotonic() > deadline:
+            raise CommandExecutionError(f"Network {name} was made, but no manager sets it up")
+        time.sleep(0.2)
 
 
 def remove(name):

@@ -109,3 +109,32 @@ def test_a_service_that_uses_it_is_told(engine):
     ret = states.absent("web")
     assert (ret["result"], ret["changes"]) == (False, {})
     assert ret["comment"].startswith("Network web: Docker Engine refuses")
+
+
+def test_a_network_is_waited_for_until_it_is_set_up(engine, monkeypatch):
+    create, slept = engine.client.create_network.side_effect, []
+
+    def create_later(*args, **more):
+        create(*args, **more)
+        engine.network_list[0]["Driver"] = ""
+
+    def sleep(seconds):
+        slept.append(seconds)
+        engine.network_list[0]["Driver"] = "overlay"
+
+    engine.client.create_network.side_effect = create_later
+    monkeypatch.setattr("time.sleep", sleep)
+    assert states.present("web")["result"] is True
+    assert len(slept) == 1
+
+
+def test_a_network_that_no_manager_sets_up_is_told(engine, monkeypatch):
+    create = engine.client.create_network.side_effect
+    engine.client.create_network.side_effect = lambda *args, **more: create(
+        *args, **{**more, "driver": ""}
+    )
+    clock = iter(range(0, 10**6, 20))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    ret = states.present("web")
+    assert ret["result"] is False
+    assert "no manager sets it up" in ret["comment"]
