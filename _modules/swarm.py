@@ -168,13 +168,15 @@ def initialise(
         salt pi0 swarm.initialise advertise_addr=10.80.1.1
     """
     pool = [default_addr_pool] if isinstance(default_addr_pool, str) else default_addr_pool
+    # Not passed where it is not given: the SDK before version 6 does not know it.
+    port = {} if data_path_port is None else {"data_path_port": data_path_port}
     return ask(
         "init_swarm",
         advertise_addr=advertise_addr,
         default_addr_pool=pool,
         subnet_size=subnet_size,
-        data_path_port=data_path_port,
         force_new_cluster=force_new_cluster,
+        **port,
     )
 
 
