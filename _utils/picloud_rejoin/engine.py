@@ -80,6 +80,8 @@ class Engine:
         self._checked = {}
         self._swept = self._storage_said = self._clock = 0.0
         self.broken = False
+        #: When each address that knocks too often was named.
+        self.limited = {}
 
     @property
     def policy(self):

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 #: Where the packet filter lists the addresses that it holds up; empty where it is not loaded.
 LISTS = Path("/proc/net/xt_recent")
+#: Seconds until an address that still knocks too often is named again.
+AGAIN_S = 3600.0
 #: Most names put on record in one sweep; each is a transaction.
 RECORDED = 100
 
@@ -44,11 +46,13 @@ def clear(engine, names, now):
 
 def name_limited(engine, now):
     """
-    Name the addresses that knock more often than the packet filter lets through; each once.
+    Name the addresses that knock more often than the packet filter lets through; once an hour.
 
     engine, now
         The engine, and the time in seconds since 1970.
     """
+    for address in [one for one, at in engine.limited.items() if not 0 <= now - at < AGAIN_S]:
+        del engine.limited[address]
     for path in sorted(LISTS.glob("picloud-limit*")):
         try:
             found = strangers.limited(path.read_text("ascii"))
@@ -62,6 +66,9 @@ def name_limited(engine, now):
                 "knocks or connects more often than the limit; what is too much is dropped."
                 f" To shut it out: {tool} -I picloud-limit -s {address} -j DROP"
             )
-            if engine.ledger.strangers.saw(Stranger(address, "", reason, 1, now, now)):
+            # A flood of names may have pushed the address off the record: it is put there again.
+            engine.ledger.strangers.saw(Stranger(address, "", reason, 1, now, now))
+            if address not in engine.limited:
+                engine.limited[address] = now
                 log.warning("Rejoin holds %s up: it %s", address, reason)
                 engine.bus.tell("refused", address, kind="flood", reason=reason)

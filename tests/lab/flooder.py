@@ -1,27 +1,27 @@
 """
 Knocks at a master as fast as one connection takes it, without waiting for answers.
 
-It is run on a node of the lab: ``python - ADDRESS SECONDS``; prints how many knocks were sent, and
-how many were answered.
+It is run on a node of the lab: ``python flooder.py ADDRESS``, until its input is closed; prints how
+many knocks were sent, and how many were answered.
 """
 
 import sys
-import time
 import uuid
 
 import salt.crypt
 import salt.payload
 import zmq
 
-address, seconds = sys.argv[1], float(sys.argv[2])
 _, public = salt.crypt.gen_keys(2048)
 knocks = zmq.Context().socket(zmq.DEALER)
 knocks.linger = 0
-knocks.connect(f"tcp://{address}:4506")
+knocks.connect(f"tcp://{sys.argv[1]}:4506")
+poller = zmq.Poller()
+poller.register(knocks, zmq.POLLIN | zmq.POLLOUT)
+poller.register(sys.stdin.fileno(), zmq.POLLIN)
 sent = answered = 0
-end = time.monotonic() + seconds
-while time.monotonic() < end:
-    ready = knocks.poll(100, zmq.POLLIN | zmq.POLLOUT)
+while sys.stdin.fileno() not in (found := dict(poller.poll())):
+    ready = found[knocks]
     if ready & zmq.POLLIN:
         knocks.recv_multipart()
         answered += 1

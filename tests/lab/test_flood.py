@@ -10,24 +10,25 @@ from lab import mishaps, shell
 from lab.apart import Apart
 
 FLOODER = Path(__file__).with_name("flooder.py")
-#: How long the flood goes on, and how much longer anything may take meanwhile, in seconds.
-FLOOD_S, LATER_S = 100, 10
+#: How much longer an answer may take meanwhile, in seconds.
+LATER_S = 10
 #: Knocks of one address at once, and in each second after: 256 kB and 16 kB of 592 bytes.
 BURST, RATE = 443, 28
 
 
 @pytest.fixture
 def flood(lab: Apart):
-    """Start a flood from pi2; return its process."""
+    """Start a flood from pi2; return its process, which ends when its input is closed."""
     address = lab.execute("pi2", "getent", "ahostsv4", "head.pi.example").stdout.split()[0]
     command = ["docker", "exec", "-i", lab.settings.container("pi2")]
-    python = ["/opt/picloud/salt/bin/python", "-", address, str(FLOOD_S)]
-    with FLOODER.open() as program:
-        process = subprocess.Popen(
-            shell.program([*command, *python]), stdin=program, stdout=subprocess.PIPE, text=True
-        )
-    yield process
-    process.wait(FLOOD_S + 60)
+    python = ["/opt/picloud/salt/bin/python", "-c", FLOODER.read_text(), address]
+    with subprocess.Popen(
+        shell.program([*command, *python]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
     waiting = "/etc/salt/pki/master/minions_pre"
     lab.execute("head", "find", waiting, "-name", "flood-*", "-delete")
 
@@ -51,14 +52,13 @@ def test_a_flood_of_knocks_from_a_node_holds_up_nobody_else(lab: Apart, request)
     time.sleep(3)
     assert seconds(ping) < quiet + LATER_S
     lab.execute("pi1", "systemctl", "restart", "salt-minion")
-    lab.wait("pi1 is let in again", lambda: lab.salt("pi1", "test.ping", timeout=5), 60)
+    lab.wait("pi1 is let in again", lambda: lab.salt("pi1", "test.ping", timeout=5), 120)
     mishaps.run(lab.settings, "swap", "pi1")
     assert seconds(ping) < quiet + LATER_S
-    took = time.monotonic() - began
-    assert took < FLOOD_S, f"the flood was over before: {took:.0f} s"
-    sent, answered = (int(number) for number in flood.communicate(timeout=FLOOD_S)[0].split())
-    assert sent > 2 * answered
-    assert answered < BURST + RATE * (FLOOD_S + 5)
+    assert flood.poll() is None
+    sent, answered = (int(number) for number in flood.communicate(timeout=60)[0].split())
+    assert 0 < answered < BURST + RATE * (time.monotonic() - began)
+    assert sent > answered
 
 
 def test_the_flooder_is_named_once_by_its_address(lab: Apart):

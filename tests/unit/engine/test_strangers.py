@@ -28,6 +28,7 @@ def engine(tmp_path):
         ledger=Ledger(f"sqlite:///{tmp_path}/ledger.db"),
         cloud=tiny(),
         bus=Bus(),
+        limited={},
     )
 
 
@@ -103,11 +104,11 @@ def test_an_address_that_is_held_up_is_named_once(engine, tmp_path, monkeypatch,
     lists.mkdir()
     monkeypatch.setattr(strangers, "LISTS", lists)
     with caplog.at_level(logging.WARNING):
-        for _ in range(2):
+        for now in (NOW, NOW + 60):
             (lists / "picloud-limit").write_text("src=10.80.1.7 ttl: 64 last_seen: 4 \n")
             (lists / "picloud-limit6").write_text("src=fd00::7 ttl: 64 last_seen: 4 \n")
             (lists / "another").write_text("src=10.80.1.8 ttl: 64 last_seen: 4 \n")
-            strangers.name_limited(engine, NOW)
+            strangers.name_limited(engine, now)
     said = [r.getMessage() for r in caplog.records]
     assert len(said) == 2
     assert "iptables -I picloud-limit -s 10.80.1.7 -j DROP" in said[0]
@@ -117,6 +118,17 @@ def test_an_address_that_is_held_up_is_named_once(engine, tmp_path, monkeypatch,
         "10.80.1.7": 2,
         "fd00::7": 2,
     }
+
+
+def test_an_address_that_goes_on_is_named_each_hour(engine, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(strangers, "LISTS", tmp_path)
+    with caplog.at_level(logging.WARNING):
+        for minute in range(121):
+            (tmp_path / "picloud-limit").write_text("src=10.80.1.7 ttl: 64 last_seen: 4 \n")
+            strangers.name_limited(engine, NOW + 60 * minute)
+    assert len(caplog.records) == 3
+    strangers.name_limited(engine, NOW - 60)  # the clock went back
+    assert engine.limited == {}
 
 
 def test_without_the_packet_filter_nobody_is_named(engine, tmp_path, monkeypatch):
