@@ -113,6 +113,21 @@ def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, repo,
     assert changed(sound(highstate("alpha"))) == ["sync-digest"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_only_modules_that_are_not_there_are_fetched(highstate, node, repo, etc, there):
+    sound(highstate("alpha"))
+    (etc / "modules_digest").unlink()
+    digest = picloud_salt.modules_digest(repo) if there else "another"
+    pillar = {"picloud": {"parts": ["alpha"], "modules_digest": digest}}
+    state = node.modules.state.show_sls("sync", pillar=pillar)["sync-modules"]["test"]
+    given = {
+        key: value for entry in state if isinstance(entry, dict) for key, value in entry.items()
+    }
+    fetched = {f"_{key}" for key, value in given.items() if str(value).startswith("__slot__:")}
+    assert fetched == (set() if there else set(picloud_salt.SYNCED))
+    assert given["force_reload_modules"] is True
+
+
 def test_modules_the_sync_did_not_bring_are_tried_again(highstate, states, etc):
     for _ in range(2):
         ret = highstate("alpha", digest="two")
