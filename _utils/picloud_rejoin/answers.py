@@ -147,7 +147,9 @@ class Answers:
             self._verified(node, public, board, report)
         elif self._decided.get(node, ("",))[0] == report["nonce"]:
             self._second(node, public, board)
-        elif not self._engine.probes.answered(node, report["nonce"], board.serial):
+        elif self._engine.probes.answered(node, report["nonce"], board.serial):
+            self._engine.restarted(node, report.get("minion_s"), time.time())
+        else:
             found = self._answers.setdefault(
                 (node, report["nonce"]), Gathered(time.time(), public, bool(report.get("fresh")))
             )

@@ -299,8 +299,9 @@ class Engine:
             if self.keys.accepted(name) is None:
                 continue
             if row is not None and row.step == Step.CONVERGING:
-                # Its minion or its power went away in the middle: how far did it get?
-                self._check_later(row)
+                # Its minion or its power went away in the middle, or an event only says so.
+                if not self.probes.waiting(name, now):
+                    self.probe(name, now)
                 continue
             if row is None or row.step not in (Step.ADMITTED, Step.BOUND, Step.ASKED):
                 row = steps.begin(name, row, now)
@@ -319,6 +320,19 @@ class Engine:
         nonce = secrets.token_hex(16)
         self.ledger.rejoins.put([steps.asked(row, nonce, self.policy, now) for row in rows])
         self.jobs.send([row.node for row in rows], buses.EVIDENCE, nonce)
+
+    def restarted(self, node, minion_s, now):
+        """
+        A node that is being converged said how long its minion runs: did it start in the middle?
+
+        node, minion_s, now
+            Its id, what it said (None when it does not know), and the time in seconds since 1970.
+        """
+        row = self.ledger.rejoins.get(node)
+        if row is None or row.step != Step.CONVERGING:
+            return
+        if not isinstance(minion_s, float) or minion_s < now - row.step_at:
+            self._check_later(row)
 
     def _check_later(self, row):
         """

@@ -162,7 +162,7 @@ def test_events_that_come_twice_and_in_any_order(head, make, swapped):
     finally:
         listen.destroy()
         fire.destroy()
-    assert {tag.split("/")[1] for tag, _ in seen} >= {"auth", "minion", "job"}
+    assert {tag.split("/")[1] for tag, _ in seen if "/" in tag} >= {"auth", "minion", "job"}
     new = head.ledger.decisions.of("pi0", 1000)[: -decided or None]
     said = [(row.kind, row.action) for row in reversed(new)]
     row = head.ledger.rejoins.get("pi0")

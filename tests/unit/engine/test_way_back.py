@@ -282,3 +282,25 @@ def test_forged_reports_are_one_line(head, monkeypatch):
     event = ("salt/job/1/ret/pi0", {"id": "pi0", "fun": EVIDENCE, "return": forged})
     head.engine.round([event] * 500)
     assert [line[1] for line in lines] == [500]
+
+
+@pytest.mark.parametrize(
+    ("minion_s", "verified"),
+    [
+        pytest.param(3.0, True, id="its minion started in the middle"),
+        pytest.param(900.0, False, id="an event only said so"),
+        pytest.param(None, True, id="it does not know"),
+    ],
+)
+def test_a_start_while_it_converges(head, minion_s, verified):
+    assert head.comes("pi0", OWN["pi0"]).step == "converging"
+    converging = head.row("pi0")
+    head.engine.jobs.sent.clear()
+    for _ in range(3):
+        head.start("pi0")
+    assert {function for _, function in head.engine.jobs.sent} == {EVIDENCE}
+    nonce = head.engine.probes.asked["pi0"].nonce
+    head.answer("pi0", EVIDENCE, OWN["pi0"], nonce=nonce, minion_s=minion_s)
+    head.rounds(30)
+    assert (("pi0", VERIFY) in head.engine.jobs.sent) is verified
+    assert head.row("pi0") == converging
