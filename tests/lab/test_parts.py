@@ -1,8 +1,11 @@
 """Every part on a real node: test mode, apply, apply again, absent, and back."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from tests.conftest import REPO
+from tests.lab.keeping import keeping
 
 PARTS = sorted(path.parent.name for path in (REPO / "salt").glob("*/absent.sls"))
 RUNS = ("absent", "absent again", "test", "harmless", "apply", "again", "test again")
@@ -42,8 +45,15 @@ def settle(lab):
     lab.wait(f"{NODE} answers", lambda: lab.salt(NODE, "test.ping", timeout=10) is True, 120)
 
 
+@pytest.fixture
+def picked(lab, part):
+    """See to it that the node has a part that no shipped role picks; its name."""
+    with keeping(lab, NODE, "/srv/kept") if part == "keep" else nullcontext():
+        yield part
+
+
 @pytest.mark.parametrize("part", PARTS)
-def test_part(lab, part, part_report):
+def test_part(lab, picked, part, part_report):
     row = part_report.setdefault(part, dict.fromkeys(RUNS, "not run"))
 
     def run(name, check):
