@@ -74,18 +74,19 @@ class KeyStore:
         self._cache.flush("keys", name)
         return True
 
-    def waiting_since(self, name):
-        """Return when a key was offered that waits under a minion id, in seconds since 1970."""
-        key = self._fetch("keys", name)
-        if not key or key.get("state") != "pending":
+    def stored_at(self, name):
+        """Return when a minion id got its key, in seconds since 1970; None without one."""
+        if len(name) > LONGEST or not valid_id(self._opts, name):
             return None
         return self._cache.updated("keys", name)
 
     def forget_waiting(self, name):
-        """Take the key that waits under a minion id off the list; an accepted one stays."""
+        """Take the key that waits under a minion id off the list; return it, None without one."""
         key = self._fetch("keys", name)
-        if key and key.get("state") == "pending":
-            self._cache.flush("keys", name)
+        if not key or key.get("state") != "pending":
+            return None
+        self._cache.flush("keys", name)
+        return key["pub"]
 
     def names(self):
         """Return ids of accepted keys, of keys that wait, and of keys that are denied."""

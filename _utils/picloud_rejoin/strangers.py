@@ -15,7 +15,10 @@ log = logging.getLogger(__name__)
 LISTS = Path("/proc/net/xt_recent")
 #: Seconds until an address that still knocks too often is named again.
 AGAIN_S = 3600.0
-#: Most names put on record in one sweep; each is a transaction.
+#: Most keys taken off the list in one sweep, about two seconds of work; a flood that is held up
+#: brings fewer until the next one.
+CLEARED = 3000
+#: Most of their names put on record then; each is a transaction.
 RECORDED = 100
 
 
@@ -29,19 +32,21 @@ def clear(engine, names, now):
         Ids under which keys are offered; described nodes and cards issued here keep theirs.
     """
     foreign = [name for name in names if engine.cloud.node(name) is None]
-    since = {name: at for name in foreign if (at := engine.keys.waiting_since(name)) is not None}
-    gone = [name for name in strangers.surplus(since, now) if engine.ledger.cards.get(name) is None]
+    since = {name: at for name in foreign if (at := engine.keys.stored_at(name)) is not None}
+    gone = {}
+    for name in strangers.surplus(since, now)[:CLEARED]:
+        if name.startswith("card-") and engine.ledger.cards.get(name) is not None:
+            continue
+        if (public := engine.keys.forget_waiting(name)) is not None:
+            gone[name] = public
     if not gone:
         return
+    log.warning("Rejoin takes %d keys of strangers off the list of those that wait", len(gone))
     known = {one.name for one in engine.ledger.strangers.list()}
     reason = "no card was issued for this key; it has waited and was taken off the list"
     for name in [name for name in gone if name[:64] not in known][-RECORDED:]:
-        for public in engine.keys.offered(name):
-            seen = Stranger(name, fingerprint(public), reason, 1, since[name], now)
-            engine.ledger.strangers.saw(seen)
-    for name in gone:
-        engine.keys.forget_waiting(name)
-    log.warning("Rejoin takes %d keys of strangers off the list of those that wait", len(gone))
+        seen = Stranger(name, fingerprint(gone[name]), reason, 1, since[name], now)
+        engine.ledger.strangers.saw(seen)
 
 
 def name_limited(engine, now):

@@ -94,9 +94,22 @@ def test_of_a_flood_the_last_ones_wait(engine, knocked):
 
 def test_a_key_that_was_accepted_meanwhile_stays(engine, knocked):
     knocked("pi9", LATE, "accepted")
-    engine.keys.forget_waiting("pi9")
+    assert engine.keys.forget_waiting("pi9") is None
     assert engine.keys.accepted("pi9") == "key of pi9\n"
-    assert engine.keys.waiting_since("pi9") is None
+
+
+@pytest.mark.parametrize("name", ["nobody", "../x", "x" * 300, ""])
+def test_a_name_without_a_key_has_none_to_forget(engine, name):
+    assert engine.keys.stored_at(name) is None
+    assert engine.keys.forget_waiting(name) is None
+
+
+def test_a_sweep_takes_no_more_than_it_has_time_for(engine, knocked, monkeypatch):
+    monkeypatch.setattr(strangers, "CLEARED", 2)
+    for name in ("a", "b", "c"):
+        knocked(name, LATE)
+    assert swept(engine) == {"a", "b"}
+    assert swept(engine) == {"c"}
 
 
 def test_an_address_that_is_held_up_is_named_once(engine, tmp_path, monkeypatch, caplog):
