@@ -12,8 +12,9 @@ from lab.apart import Apart
 FLOODER = Path(__file__).with_name("flooder.py")
 #: How much longer an answer may take meanwhile, in seconds.
 LATER_S = 10
-#: Knocks of one address at once, and in each second after: 256 kB and 16 kB of 592 bytes.
-BURST, RATE = 443, 28
+#: Knocks of one address at once, and in each second after: 256 kB and one joined packet of 64 kB,
+#: of 592 bytes each.
+BURST, RATE = 443, 111
 
 
 @pytest.fixture
