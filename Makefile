@@ -107,7 +107,7 @@ test: lint ## every level: check, then integration and lab tests (root)
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
 	@$(BIN)/pytest tests -m slow
 
-bench: venv ## measure, ONLY=pillar|compile|placement|highstate|lab|lab_all|admission|storm; both sides in one run
+bench: venv ## measure, ONLY=pillar|compile|placement|highstate|lab|lab_all|admission|storm|rejoin; both sides in one run
 	@$(ENV) $(BIN)/python -m bench $(ONLY)
 
 images: venv ## build the lab's images and archives only
