@@ -198,6 +198,20 @@ def test_old_archives_go_and_their_room_is_freed(kept: Apart):
     kept.run("keep.now", "node=pi1")
 
 
+def test_archives_that_are_lost_at_the_master_are_begun_anew(kept: Apart):
+    kept.execute("pi2", "sh", "-c", "mkdir -p /srv/other; echo x >/srv/other/file")
+    lost = kept.run("keep.now", "node=pi2")["archive"]
+    assert kept.run("keep.status", "node=pi2")["nodes"]["pi2"]["newest"] == lost
+    kept.execute("head", "rm", "-r", f"{REPOSITORIES}/pi2")
+    failed = kept.execute("pi2", "systemctl", "start", "picloud-keep.service", check=False)
+    assert failed.returncode != 0
+    begun = kept.run("keep.now", "node=pi2")["archive"]
+    row = kept.run("keep.status", "node=pi2")["nodes"]["pi2"]
+    assert (row["newest"], row["archives"], row["gone"]) == (begun, 1, [lost])
+    assert kept.run("keep.accept", "node=pi2")["gone"] == [lost]
+    assert kept.run("keep.status", "node=pi2")["nodes"]["pi2"]["gone"] == []
+
+
 def test_a_master_that_is_away_fails_the_state_with_the_reason(kept: Apart):
     kept.execute("head", "systemctl", "stop", "picloud-keep-sshd")
     try:
