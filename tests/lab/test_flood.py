@@ -30,8 +30,15 @@ def flood(lab: Apart):
         text=True,
     ) as process:
         yield process
-    waiting = "/etc/salt/pki/master/minions_pre"
-    lab.execute("head", "find", waiting, "-name", "flood-*", "-delete")
+
+    def none_left():
+        """Knocks that the master has not looked at yet leave keys after the flood's end."""
+        keys = ("find", "/etc/salt/pki/master/minions_pre", "-name", "flood-*")
+        lab.execute("head", *keys, "-delete")
+        time.sleep(3)
+        return lab.execute("head", *keys).stdout == ""
+
+    lab.wait("no key of the flood is left", none_left, 120)
 
 
 def seconds(do) -> float:
