@@ -215,7 +215,8 @@ def test_archives_that_are_lost_at_the_master_are_begun_anew(kept: Apart):
 def test_a_master_that_is_away_fails_the_state_with_the_reason(kept: Apart):
     kept.execute("head", "systemctl", "stop", "picloud-keep-sshd")
     try:
-        kept.execute("pi2", "rm", "-f", "/var/lib/picloud/keep.json")
+        # As a card that has never had the data; with data of its own it would be a person's decision.
+        kept.execute("pi2", "rm", "-r", "/var/lib/picloud/keep.json", "/srv/other")
         states = kept.salt("pi2", "state.apply", "keep", "queue=True")
         (state,) = [one for one in states.values() if one["__id__"] == "keep-restored"]
         assert state["result"] is False
@@ -223,6 +224,7 @@ def test_a_master_that_is_away_fails_the_state_with_the_reason(kept: Apart):
     finally:
         kept.execute("head", "systemctl", "start", "picloud-keep-sshd")
     highstate(kept, "pi2")
+    assert kept.execute("pi2", "cat", "/srv/other/file").stdout == "x\n"
 
 
 def test_a_node_that_keeps_nothing_any_more_keeps_its_archives(lab: Apart, kept: Apart):
