@@ -178,7 +178,7 @@ class Answers:
         if function == buses.SYNC:
             self._engine.jobs.send([node], buses.EVIDENCE, nonce)
         else:
-            self._engine.jobs.send([node], buses.SYNC)
+            self._engine.bring([node])
 
     def _settle(self, now):
         """Decide about nodes whose answers are in."""

@@ -32,7 +32,7 @@ class Jobs:
         nodes
             Their ids.
         function, arguments
-            What to run.
+            What to run; a list of functions, and a list of arguments for each.
 
         Returns the ids that it was published for.
         """

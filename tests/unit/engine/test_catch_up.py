@@ -8,7 +8,7 @@ import salt.cache
 import salt.config
 import salt.loader
 from picloud.ledger import Ledger, Rejoin
-from picloud_rejoin.bus import EVIDENCE, SYNC
+from picloud_rejoin.bus import BRING, EVIDENCE, SYNC, answer
 from picloud_rejoin.engine import Engine
 from picloud_rejoin.sweep import LISTENED, catch_up
 
@@ -122,14 +122,14 @@ def test_a_node_that_was_just_asked_is_asked_again_a_little_later(whole, monkeyp
 @pytest.mark.parametrize(
     ("said", "sent"),
     [
-        pytest.param([(0, EVIDENCE)], [SYNC], id="modules are missing"),
-        pytest.param([(0, EVIDENCE), (2, SYNC)], [SYNC, EVIDENCE], id="modules came"),
+        pytest.param([(0, EVIDENCE)], [BRING], id="modules are missing"),
+        pytest.param([(0, EVIDENCE), (2, SYNC)], [BRING, EVIDENCE], id="modules came"),
         pytest.param([(0, SYNC)], [EVIDENCE], id="modules are there"),
-        pytest.param([(0, EVIDENCE)] * 9, [SYNC], id="said again and again"),
+        pytest.param([(0, EVIDENCE)] * 9, [BRING], id="said again and again"),
         pytest.param(
-            [(0, EVIDENCE), *[(2, SYNC)] * 9], [SYNC, EVIDENCE], id="came again and again"
+            [(0, EVIDENCE), *[(2, SYNC)] * 9], [BRING, EVIDENCE], id="came again and again"
         ),
-        pytest.param([(0, EVIDENCE), (6, EVIDENCE)], [SYNC, SYNC], id="still missing"),
+        pytest.param([(0, EVIDENCE), (6, EVIDENCE)], [BRING, BRING], id="still missing"),
     ],
 )
 def test_answers_of_a_node_without_modules(whole, monkeypatch, said, sent):
@@ -140,6 +140,26 @@ def test_answers_of_a_node_without_modules(whole, monkeypatch, said, sent):
         whole.answers.take("pi0", function, "'pirejoin.evidence' is not available.")
         whole.answers.work(101.0 + after)
     assert [function for _, function in whole.jobs.sent] == sent
+
+
+@pytest.mark.parametrize(
+    ("row", "asked"),
+    [
+        pytest.param(None, EVIDENCE, id="never seen"),
+        pytest.param(Rejoin("pi0", "admitted", card="card-1"), BRING, id="another card"),
+        pytest.param(Rejoin("pi0", "converged", card="card-1"), EVIDENCE, id="the same card"),
+    ],
+)
+def test_a_card_that_was_let_in_is_brought_modules_first(whole, monkeypatch, row, asked):
+    if row is not None:
+        whole.ledger.rejoins.put([row])
+    assert started(whole, monkeypatch, 100.0) == [("pi0", asked)]
+
+
+def test_modules_that_were_brought_are_heard_of():
+    event = {"id": "pi3", "fun": BRING, "return": {}}
+    assert answer("salt/job/1/ret/pi3", event) == ("pi3", SYNC, {})
+    assert answer("salt/job/1/ret/pi3", event | {"fun": BRING[:1]}) is None
 
 
 def test_a_node_that_does_not_answer_is_asked_the_same_again(whole, monkeypatch):
