@@ -15,6 +15,7 @@ from picloud.ledger.database import Database, StorageError
 from picloud.ledger.decisions import DecisionRow, Decisions
 from picloud.ledger.journal import Hint, Journal
 from picloud.ledger.marks import Marks
+from picloud.ledger.overrides import Overrides
 from picloud.ledger.rejoins import Batches, Rejoin, Rejoins
 from picloud.ledger.strangers import Strangers
 from picloud.ledger.swarms import Swarms
@@ -60,3 +61,4 @@ class Ledger:
         self.strangers = Strangers(self.database)
         self.marks = Marks(self.database)
         self.swarms = Swarms(self.database)
+        self.overrides = Overrides(self.database)

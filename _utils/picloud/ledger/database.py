@@ -24,6 +24,8 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     tables.marks.create,
     tables.swarms.create,
     tables.swarm_tokens.create,
+    tables.scales.create,
+    tables.drains.create,
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20

@@ -193,3 +193,20 @@ swarm_tokens = Table(
     Column("token", Text, nullable=False),
     Column("at", Float, nullable=False),
 )
+
+scales = Table(
+    "scales",
+    metadata,
+    Column("workload", String(63), primary_key=True),
+    Column("replicas", Integer, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+drains = Table(
+    "drains",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("by", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+)

@@ -15,6 +15,7 @@ from picloud.ledger import CardRow, DecisionRow, Hint, Ledger, Rejoin, StorageEr
 from picloud.ledger.admissions import Pending
 from picloud.ledger.database import MIGRATIONS
 from picloud.ledger.decisions import KEPT as DECISIONS_KEPT
+from picloud.ledger.overrides import Drain, Scale
 from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
 from picloud.ledger.strangers import Stranger
 from picloud.ledger.swarms import Swarm, Token
@@ -339,3 +340,17 @@ def test_a_site_has_one_swarm_and_a_node_one_token(ledger):
     ledger.swarms.forget("glasgow")
     assert ledger.swarms.token("pi3") is None
     assert ledger.swarms.get("glasgow") is None
+
+
+def test_overrides_stand_until_they_are_taken_back(ledger):
+    assert (ledger.overrides.scales(), ledger.overrides.drains()) == ({}, {})
+    ledger.overrides.scale(Scale("web", 5, "jane", 1.0))
+    ledger.overrides.scale(Scale("web", 0, "joe", 2.0))
+    ledger.overrides.drain(Drain("pi3", "jane", 1.0))
+    ledger.overrides.drain(Drain("pi3", "joe", 2.0))
+    assert ledger.overrides.scales() == {"web": Scale("web", 0, "joe", 2.0)}
+    assert ledger.overrides.drains() == {"pi3": Drain("pi3", "joe", 2.0)}
+    ledger.overrides.unscale("other")
+    ledger.overrides.unscale("web")
+    ledger.overrides.undrain("pi3")
+    assert (ledger.overrides.scales(), ledger.overrides.drains()) == ({}, {})
