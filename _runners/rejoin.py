@@ -15,6 +15,7 @@ from picloud.ledger import Hint
 from picloud.ledger.decisions import KEPT
 from picloud.rejoin import lobby as lobbies
 from picloud.rejoin import pages
+from picloud.rejoin.schedule import BROKEN, Waiting, pick
 from picloud.rejoin.steps import Step
 from picloud.rejoin.words import plain
 from picloud_pages import page
@@ -50,7 +51,8 @@ def status_(node=None, all=False):
         rows = [row for row in [ledger.rejoins.get(name)] if row is not None]
     else:
         rows = ledger.rejoins.all() if all else ledger.rejoins.at(set(Step) - {Step.CONVERGED})
-    data = pages.status(rows, now)
+    waits = _waits(ledger, now) if any(row.step == Step.WAITING for row in rows) else {}
+    data = pages.status(rows, now, waits)
     return data | {"notices": picloud_watch.unheard(ledger, now)}
 
 
@@ -322,6 +324,18 @@ def batch(token):
 
 def _ledger():
     return picloud_salt.ledger(__opts__)
+
+
+def _waits(ledger, now):
+    """For each node that waits to be converged: what for, as the engine sees it."""
+    rows = ledger.rejoins.at([Step.WAITING])
+    cloud, faults = picloud_salt.store(__opts__).register()
+    if faults:
+        return dict.fromkeys((row.node for row in rows), BROKEN)
+    waiting = [Waiting(row.node, row.since, row.not_before) for row in rows]
+    running = [row.node for row in ledger.rejoins.at([Step.CONVERGING])]
+    go, why = pick(waiting, running, cloud, now)
+    return why | dict.fromkeys(go, "goes on as soon as the engine looks")
 
 
 def _cloud():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from picloud.identity import Evidence, decide, fingerprint
 from picloud.rejoin import steps
+from picloud.rejoin.schedule import BROKEN
 from picloud.rejoin.steps import Step
 from picloud.rejoin.verify import problems
 
@@ -233,8 +234,7 @@ class Answers:
             return
         found = problems(report, described, self._engine.policy, now)
         if found and self._engine.broken and (report.get("highstate") or {}).get("error"):
-            why = "waits until the description is mended: salt-run picloud.validate"
-            row = steps.postponed(row, why, now, self._engine.policy.backoff_s)
+            row = steps.postponed(row, BROKEN, now, self._engine.policy.backoff_s)
         else:
             row = steps.verified(row, found, self._engine.policy, now, random.random())
         self._engine.ledger.rejoins.put([row])

@@ -1,6 +1,7 @@
 """``salt-run rejoin`` with Salt's own loader, a ledger on disk, and the shipped description."""
 
 import re
+import shutil
 import time
 from dataclasses import replace
 
@@ -81,6 +82,36 @@ def test_status_lists_who_is_on_the_way_and_leaves_out_who_came_back(run, ledger
     assert list(run("rejoin.status", node="pi4")[0]["nodes"]) == ["pi4"]
     assert run("rejoin.status", node="pi6")[0]["nodes"] == {}
     assert said["notices"] == []
+
+
+def test_status_says_what_a_node_waits_for(run, repo, opts, ledger, tmp_path):
+    described = shutil.copytree(repo / "pillar/cloud", tmp_path / "cloud")
+    policy = (described / "rejoin.sls").read_text()
+    (described / "rejoin.sls").write_text(policy.replace("hub: 7", "hub: 2"))
+    opts["ext_pillar"] = [{"picloud": {"path": str(described)}}]
+    soon = row("pi28", not_before=time.time() + 90)
+    busy = [row("pi0", "converging"), row("pi1", "converging")]
+    ledger.rejoins.put([*busy, row("pi3"), row("pi7"), soon, row("pi99")])
+    nodes = run("rejoin.status")[0]["nodes"]
+    full = "hub 1 of rack1 has 2 at work, and rejoin.at_once.hub is 2"
+    assert nodes["pi3"]["waits"] == full
+    assert nodes["pi7"]["waits"] == "goes on as soon as the engine looks"
+    assert nodes["pi28"]["waits"].startswith("next try in ")
+    assert nodes["pi99"]["waits"] == "is not in the description any more"
+    assert nodes["pi0"]["waits"] is None
+    (cells,) = run("rejoin.status", node="pi3")[0]["rows"]
+    assert cells[-1] == f"a reason; {full}"
+
+
+def test_status_says_that_all_wait_while_the_description_has_faults(run, opts, ledger, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "cloud.sls").write_text("cloud: [")
+    opts["ext_pillar"] = [{"picloud": {"path": str(broken)}}]
+    ledger.rejoins.put([row(), row("pi4", "asked")])
+    nodes = run("rejoin.status")[0]["nodes"]
+    assert nodes["pi3"]["waits"].endswith("salt-run picloud.validate")
+    assert nodes["pi4"]["waits"] is None
 
 
 def test_a_format_asked_for_gets_the_data_alone(opts, ledger):

@@ -4,7 +4,7 @@ What ``salt-run rejoin`` and ``salt-run card`` show: tables as data, each cell i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,7 +53,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], summary: str) -> 
     }
 
 
-def status(rows: Sequence[Rejoin], now: float) -> Table:
+def status(rows: Sequence[Rejoin], now: float, waits: Mapping[str, str]) -> Table:
     """
     Return the table of nodes on their way back, those that need an admin first.
 
@@ -61,10 +61,12 @@ def status(rows: Sequence[Rejoin], now: float) -> Table:
         The rows to show.
     now
         The time, in seconds since 1970.
+    waits
+        For nodes that wait to be converged: what for.
 
     .. code-block:: python
 
-        status(ledger.rejoins.all(), time.time())["nodes"]["pi3"]["step"]
+        status(ledger.rejoins.all(), time.time(), {})["nodes"]["pi3"]["step"]
     """
     listed = sorted(rows, key=lambda row: (ORDER.index(Step(row.step)), row.node))
     cells = (
@@ -75,7 +77,7 @@ def status(rows: Sequence[Rejoin], now: float) -> Table:
             str(row.tries),
             f"{now - row.step_at:.0f}" if row.step in UNDER_WAY else "-",
             f"{took(row, now):.0f}",
-            row.reason,
+            "; ".join(dict.fromkeys(filter(None, (row.reason, waits.get(row.node))))),
         )
         for row in listed
     )
@@ -83,7 +85,8 @@ def status(rows: Sequence[Rejoin], now: float) -> Table:
     counts = {str(step): sum(row.step == step for row in rows) for step in ORDER}
     said = ", ".join(f"{number} {step}" for step, number in counts.items() if number)
     page = table(heads, cells, said or "No node is on its way back, and none needs a look.")
-    return page | {"nodes": {row.node: rejoin(row, now) for row in listed}, "counts": counts}
+    nodes = {row.node: rejoin(row, now) | {"waits": waits.get(row.node)} for row in listed}
+    return page | {"nodes": nodes, "counts": counts}
 
 
 def took(row: Rejoin, now: float) -> float:

@@ -12,6 +12,9 @@ from picloud.policy import Rejoin
 from picloud.records import Node
 from picloud.register import Described
 
+#: What all nodes wait for while the description has faults: a highstate would fail.
+BROKEN = "waits until the description is mended: salt-run picloud.validate"
+
 
 class Waiting(NamedTuple):
     """A node that waits to be converged: since when, and not before when (seconds since 1970)."""
@@ -64,7 +67,10 @@ def pick(
         full = [place for place in _places(node) if busy[place] >= limits[place[0]]]
         if full:
             kind, name = full[0]
-            why[one.node] = f"{limits[kind]} nodes of {kind} {name} are at work already"
+            why[one.node] = (
+                f"{kind} {name} has {busy[full[0]]} at work, and rejoin.at_once.{kind} is"
+                f" {limits[kind]}"
+            )
             continue
         busy.update(_places(node))
         go.append(one.node)
@@ -94,5 +100,5 @@ def _places(node: Node) -> Iterator[Place]:
     """What a node shares with others: its rack, its hub, its site."""
     yield ("rack", node.rack)
     if node.hub is not None:
-        yield ("hub", f"{node.rack}/{node.hub}")
+        yield ("hub", f"{node.hub} of {node.rack}")
     yield ("site", node.site)

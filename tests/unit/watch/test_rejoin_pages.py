@@ -29,7 +29,7 @@ def lines(data, **more):
 def test_every_step_has_its_place_and_those_that_need_an_admin_come_first():
     assert set(pages.ORDER) == set(Step)
     rows = [row(f"pi{number}", step) for number, step in enumerate(Step)]
-    page = pages.status(rows, NOW)
+    page = pages.status(rows, NOW, {})
     assert [cells[2] for cells in page["rows"]] == list(pages.ORDER)
     assert set(page["counts"].values()) == {1}
     json.dumps(page)
@@ -50,15 +50,32 @@ def test_every_step_has_its_place_and_those_that_need_an_admin_come_first():
     ],
 )
 def test_the_row_of_a_node(one, cells):
-    page = pages.status([one], NOW)
+    page = pages.status([one], NOW, {})
     assert page["rows"] == [cells]
     assert page["nodes"]["pi3"]["took"] == pages.took(one, NOW)
     assert page["summary"] == f"1 {one.step}"
 
 
+@pytest.mark.parametrize(
+    ("reason", "waits", "said"),
+    [
+        pytest.param("try 1 failed", "next try in 9 s", "try 1 failed; next try in 9 s", id="both"),
+        pytest.param("", "rack is full", "rack is full", id="no reason on record"),
+        pytest.param("is broken", "is broken", "is broken", id="the reason on record is the same"),
+    ],
+)
+def test_a_node_that_waits_says_what_for(reason, waits, said):
+    rows = [row("pi3", "waiting", reason=reason), row("pi4", "asked", reason="why")]
+    page = pages.status(rows, NOW, {"pi3": waits})
+    assert {cells[0]: cells[-1] for cells in page["rows"]} == {"pi3": said, "pi4": "why"}
+    nodes = page["nodes"]
+    assert (nodes["pi3"]["waits"], nodes["pi3"]["reason"]) == (waits, reason)
+    assert nodes["pi4"]["waits"] is None
+
+
 def test_a_piped_page_has_a_line_for_each_node_and_no_colour():
     rows = [row("pi3", "waiting", reason="long " * 60), row("pi4", "held")]
-    text = lines(pages.status(rows, NOW))
+    text = lines(pages.status(rows, NOW, {}))
     assert [line.split()[0] for line in text[:3]] == ["node", "pi4", "pi3"]
     assert text[-1] == "1 held, 1 waiting"
     assert "\x1b" not in "".join(text)
@@ -66,7 +83,7 @@ def test_a_piped_page_has_a_line_for_each_node_and_no_colour():
 
 def test_a_terminal_folds_the_last_column_only():
     rows = [row("pi3", "waiting", reason="long " * 60)]
-    text = lines(pages.status(rows, NOW), width=80)
+    text = lines(pages.status(rows, NOW, {}), width=80)
     assert len(text) > 4
     assert max(map(len, text)) <= 80
 
@@ -74,7 +91,7 @@ def test_a_terminal_folds_the_last_column_only():
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        (pages.status([], NOW), "No node is on its way back, and none needs a look."),
+        (pages.status([], NOW, {}), "No node is on its way back, and none needs a look."),
         (pages.lobby([], NOW), "Nobody waits in the lobby."),
         (pages.strangers([], NOW), "Nobody was refused."),
         (pages.history("pi3", [], [], None), "Cards of pi3: none.\nIts board: none."),
