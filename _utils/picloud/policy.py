@@ -31,7 +31,8 @@ class Limits(Model):
     """How long a step may take, in seconds."""
 
     alive: Seconds = 4
-    """A card that has its place taken has so long to say that it is still there."""
+    """A card that has its place taken has so long to say that it is still there; none when the
+    master sees that its connection is gone."""
     start: Seconds = 600
     """From being let in to the first word of salt-minion."""
     evidence: Seconds = 120

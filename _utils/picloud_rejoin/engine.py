@@ -26,6 +26,7 @@ from picloud.rejoin.steps import Step
 from picloud_rejoin import bus as buses
 from picloud_rejoin.acts import Acts
 from picloud_rejoin.answers import Answers
+from picloud_rejoin.connections import Connections
 from picloud_rejoin.history import LedgerHistory, Probes
 from picloud_rejoin.sweep import LISTENED, catch_up, sweep
 
@@ -72,6 +73,7 @@ class Engine:
         self.keys, self.bus, self.jobs = keys, bus, jobs
         self.cloud = None
         self.probes = Probes()
+        self.connections = Connections(opts)
         self.history = LedgerHistory(ledger, self.probes)
         self.acts = Acts(self)
         self.answers = Answers(self)
@@ -367,9 +369,10 @@ class Engine:
                 self.jobs.send([node], buses.VERIFY, row.nonce)
 
     def probe(self, node, now):
-        """Ask whether a node still answers."""
+        """Ask whether a node still answers; one whose connection went away is silent at once."""
         nonce = secrets.token_hex(16)
-        self.probes.ask(node, nonce, now, self.policy.limits_s.alive)
+        limit = 0 if self.connections.gone(node) else self.policy.limits_s.alive
+        self.probes.ask(node, nonce, now, limit)
         if self.keys.accepted(node) is not None:
             self.jobs.send([node], buses.EVIDENCE, nonce)
 
