@@ -27,6 +27,8 @@ HOOKS = {
     Step.HELD: "held",
     Step.LOBBY: "lobby",
 }
+#: Steps that an admin has to end: told again only when there is something else to say.
+WAIT_FOR_ADMIN = (Step.LOBBY, Step.HELD, Step.QUARANTINED)
 
 
 class Acts:
@@ -121,7 +123,9 @@ class Acts:
             self._engine.jobs.send([name], "pirejoin.become", card.node)
         if decision.action is Action.CONVERGE and decision.learn:
             self._look_again(decision, name, now)
-        self.told(new, now, decision.reason)
+        # While it is asked again, its row keeps what was said of it the last time.
+        if new.step not in WAIT_FOR_ADMIN or (new.kind, new.reason) != (row.kind, row.reason):
+            self.told(new, now, decision.reason)
 
     def told(self, row, now, on_record=""):
         """
