@@ -15,6 +15,7 @@ from picloud import cards
 from picloud.identity import CardState
 from picloud.ledger import StorageError
 from picloud.rejoin import pages
+from picloud.rejoin.words import REASON, plain
 from picloud.status import ago
 from picloud_pages import page
 from picloud_rejoin.keys import KeyStore
@@ -173,7 +174,7 @@ def revoke(card, reason="revoked by hand"):
     ledger = picloud_salt.ledger(__opts__)
     row = _row(ledger, card)
     # Recorded first: a key that is off the record cannot come back, whatever happens next.
-    ledger.cards.mark(row.card, CardState.REVOKED, time.time(), str(reason))
+    ledger.cards.mark(row.card, CardState.REVOKED, time.time(), plain(reason, REASON))
     keys = KeyStore(__opts__)
     gone = [name for name in (row.node, row.card) if name and keys.remove(name, row.public)]
     keys.rotate()

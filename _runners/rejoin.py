@@ -17,7 +17,7 @@ from picloud.rejoin import lobby as lobbies
 from picloud.rejoin import pages
 from picloud.rejoin.schedule import BROKEN, Waiting, pick
 from picloud.rejoin.steps import Step
-from picloud.rejoin.words import plain
+from picloud.rejoin.words import REASON, plain
 from picloud_pages import page
 from picloud_rejoin.keys import KeyStore
 
@@ -178,7 +178,7 @@ def hold(node, reason=""):
     """
     ledger = _ledger()
     name = _known(ledger, node)
-    hint = Hint("hold", name, time.time(), data={"reason": plain(reason, 500)})
+    hint = Hint("hold", name, time.time(), data={"reason": plain(reason, REASON)})
     return _asked(
         ledger, hint, f"{name} is held; to let it go: salt-run rejoin.release node={name}"
     )
@@ -244,7 +244,7 @@ def retire_board(serial, reason="taken out by hand"):
         salt-run rejoin.retire_board serial=10000000a3c1d2e4 reason='network port is dead'
     """
     ledger = _ledger()
-    if not ledger.boards.retire(str(serial), True, plain(reason, 500)):
+    if not ledger.boards.retire(str(serial), True, plain(reason, REASON)):
         raise picloud_watch.NoAnswerError(f'No board "{plain(serial, 40)}" was ever seen.')
     row = ledger.boards.get(str(serial))
     held = f"; {row.node} is held as soon as the engine sweeps" if row.node else ""

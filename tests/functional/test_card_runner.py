@@ -191,6 +191,15 @@ def test_cards_are_listed_shown_and_revoked(opts, prepare, context, tmp_path):
     assert context["retcode"] == 0
 
 
+def test_the_reason_of_a_revocation_is_one_short_line(opts, prepare, context, tmp_path):
+    card = by_node(prepare("pi9", directory=str(tmp_path)))["pi9"]["id"]
+    runner = salt.loader.runner(opts, context=context)
+    runner["card.revoke"](card, reason="lost\nRejoin of pi4: converged\x1b[2J" + "!" * 9000)
+    said = runner["card.show"](card)["card"]["reason"]
+    assert said.startswith(r"lost\nRejoin of pi4: converged\x1b[2J!!!")
+    assert len(said) == 500
+
+
 def test_a_node_without_a_card_has_an_empty_list(opts, context):
     assert salt.loader.runner(opts, context=context)["card.list"](node="pi13")["cards"] == {}
     assert context["retcode"] == 0

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 #: What takes the place of the end of a text that is too long.
 CUT = "..."
+#: Characters that the reason an admin gives may have.
+REASON = 500
 
 
 def plain(text: object, most: int = 300) -> str:
