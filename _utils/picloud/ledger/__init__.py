@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from picloud.ledger.admissions import Admissions, Pending
 from picloud.ledger.boards import BoardRow, Boards
+from picloud.ledger.builds import Builds
 from picloud.ledger.cards import CardRow, CardShelf
 from picloud.ledger.database import Database, StorageError
 from picloud.ledger.decisions import DecisionRow, Decisions
@@ -62,3 +63,4 @@ class Ledger:
         self.marks = Marks(self.database)
         self.swarms = Swarms(self.database)
         self.overrides = Overrides(self.database)
+        self.builds = Builds(self.database)

@@ -26,6 +26,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     tables.swarm_tokens.create,
     tables.scales.create,
     tables.drains.create,
+    tables.builds.create,
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20

@@ -210,3 +210,16 @@ drains = Table(
     Column("by", String(64), nullable=False),
     Column("at", Float, nullable=False),
 )
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("tag", String(128), primary_key=True),
+    Column("digest", String(71), primary_key=True),
+    Column("platforms", JSON, nullable=False),
+    Column("packages", JSON, nullable=False),
+    Column("described", String(64), nullable=False),
+    Column("packaged", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+)

@@ -19,6 +19,7 @@ from picloud.ledger.overrides import Drain, Scale
 from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
 from picloud.ledger.strangers import Stranger
 from picloud.ledger.swarms import Swarm, Token
+from picloud.workloads.seal import Build
 
 
 @pytest.fixture
@@ -354,3 +355,20 @@ def test_overrides_stand_until_they_are_taken_back(ledger):
     ledger.overrides.unscale("web")
     ledger.overrides.undrain("pi3")
     assert (ledger.overrides.scales(), ledger.overrides.drains()) == ({}, {})
+
+
+def test_the_newest_build_of_an_image_counts_until_it_is_forgotten(ledger):
+    platforms = {"armhf": {"digest": "sha256:m", "size": 9}}
+    packages = {"armhf": {"busybox": "1:1.35"}}
+    first = Build("picloud/web", "1", "sha256:one", platforms, packages, "d", "p", 1.0)
+    second = first._replace(digest="sha256:two", at=2.0)
+    other = first._replace(tag="2", at=3.0)
+    for one in (first, second, other):
+        ledger.builds.put(one)
+    assert ledger.builds.newest("picloud/web", "1") == second
+    ledger.builds.put(first._replace(packaged="q", at=4.0))
+    assert ledger.builds.newest("picloud/web", "1") == first._replace(packaged="q", at=4.0)
+    assert [one.at for one in ledger.builds.all()] == [4.0, 3.0, 2.0]
+    ledger.builds.forget([other, first])
+    assert ledger.builds.all() == [second]
+    assert ledger.builds.newest("picloud/web", "2") is None

@@ -1,0 +1,280 @@
+"""
+How an image is made of Debian's packages: where they come from, what mmdebstrap is told, and by
+what it is seen that nothing has changed since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from picloud.workloads.images import ContainerImage, ImageBuild
+
+if TYPE_CHECKING:
+    from picloud.schema import Image
+
+#: Raised when images come out differently from the same description.
+VERSION = 1
+MIRROR = "http://deb.debian.org/debian"
+SECURITY = "http://deb.debian.org/debian-security"
+COMPONENTS = ("main",)
+#: Releases that are not released: Debian has neither updates nor security for them.
+ROLLING = ("sid", "unstable", "experimental", "testing")
+#: What nobody reads in a container; licences stay.
+LEFT_OUT = ("doc/*", "man/*", "info/*", "locale/*/*", "lintian/*")
+KEPT = ("doc/*/copyright",)
+#: What may differ from one making to the next, and is of no use in an image.
+WIPE = (
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/hostname",
+    "etc/resolv.conf",
+    "var/log/alternatives.log",
+    "var/log/apt",
+    "var/log/dpkg.log",
+    "var/cache/ldconfig/aux-cache",
+)
+
+
+class Archive(NamedTuple):
+    """A part of Debian's archive: its mirror, suite and components."""
+
+    mirror: str
+    suite: str
+    components: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """The line of ``sources.list``."""
+        return f"deb {self.mirror} {self.suite} {' '.join(self.components)}"
+
+    @property
+    def release(self) -> str:
+        """The address of the document that says what is in it."""
+        return f"{self.mirror.rstrip('/')}/dists/{self.suite}/InRelease"
+
+
+class Release(NamedTuple):
+    """What a part of the archive says of itself: architectures, date, digests of its lists."""
+
+    archs: frozenset[str]
+    date: datetime
+    lists: Mapping[str, str]
+
+
+class Made(NamedTuple):
+    """A file of an image: its path without the first slash, its bytes and permissions."""
+
+    path: str
+    data: bytes
+    mode: int
+
+
+def archives(build: ImageBuild, cards: Iterable[Image]) -> list[Archive]:
+    """
+    Return the parts of the archive that an image is made from, the suite itself first.
+
+    build
+        How the image is made.
+    cards
+        The images of cards in the description: one of the same suite says which mirrors to use.
+
+    >>> [one.suite for one in archives(ImageBuild(suite="sid"), [])]
+    ['sid']
+    """
+    known = next((card for card in cards if card.suite == build.suite), None)
+    mirror = known.mirror if known else MIRROR
+    security = known.security_mirror if known else SECURITY
+    components = tuple(known.components) if known else COMPONENTS
+    found = [Archive(mirror, build.suite, components)]
+    if build.suite not in ROLLING:
+        found.append(Archive(mirror, f"{build.suite}-updates", components))
+        if security:
+            found.append(Archive(security, f"{build.suite}-security", components))
+    return found
+
+
+def release(text: str) -> Release:
+    """
+    Return what an ``InRelease`` says; ValueError when it is none.
+
+    text
+        The document. Its signature is for apt, which reads the archive again.
+    """
+    fields: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith(" ") and name:
+            fields[name].append(line.strip())
+        elif found := re.match(r"([A-Za-z0-9-]+): ?(.*)", line):
+            name = found[1]
+            fields[name] = [found[2].strip()]
+    if "Architectures" not in fields or "Date" not in fields:
+        raise ValueError("this is no Release file of Debian: it names no architectures")
+    lists = {}
+    for line in fields.get("SHA256", ()):
+        words = line.split()
+        if len(words) == 3:
+            lists[words[2]] = words[0]
+    date = parsedate_to_datetime(fields["Date"][0])
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return Release(frozenset(fields["Architectures"][0].split()), date, lists)
+
+
+def missing(build: ImageBuild, archs: Iterable[str], base: Release) -> list[str]:
+    """
+    Return in words which architectures Debian does not have, one line each.
+
+    build, archs
+        How the image is made, and for what.
+    base
+        The release of its suite.
+    """
+    there = ", ".join(sorted(base.archs - {"all"}))
+    return [
+        f"Debian's {build.suite} has no {arch}, only {there}; take {arch} out of archs, or use"
+        " a suite that has it"
+        for arch in archs
+        if arch not in base.archs
+    ]
+
+
+def described(image: ContainerImage, files: Iterable[Made]) -> str:
+    """
+    Return a digest of all that the description says of how an image is made.
+
+    image
+        The image.
+    files
+        Its files, read.
+    """
+    said = {
+        "version": VERSION,
+        "archs": sorted(image.archs),
+        "build": image.build.model_dump(exclude={"files"}) if image.build else None,
+        "files": [
+            [one.path, one.mode, hashlib.sha256(one.data).hexdigest()] for one in sorted(files)
+        ],
+    }
+    return _digest(said)
+
+
+def packaged(archs: Iterable[str], parts: Mapping[Archive, Release]) -> str:
+    """
+    Return a digest of the lists of packages that an image is made from.
+
+    archs
+        Its architectures.
+    parts
+        The parts of the archive, with what they say of themselves.
+    """
+    said = [
+        [archive.line, component, arch, _lists(found, component, arch)]
+        for archive, found in parts.items()
+        for component in archive.components
+        for arch in sorted(archs)
+    ]
+    return _digest(said)
+
+
+def _lists(found: Release, component: str, arch: str) -> list[str]:
+    """Digests of the lists of an architecture, and of what is made for all of them."""
+    wanted = tuple(f"{component}/binary-{one}/Packages" for one in (arch, "all"))
+    return sorted(digest for name, digest in found.lists.items() if name.startswith(wanted))
+
+
+def _digest(data: object) -> str:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inside(path: str) -> str:
+    """
+    Return where a file lies below the root of an image.
+
+    path
+        Its absolute path there.
+
+    >>> inside("/srv/../etc//motd")
+    'etc/motd'
+    """
+    return posixpath.normpath(path).lstrip("/")
+
+
+def command(
+    build: ImageBuild,
+    arch: str,
+    parts: Sequence[Archive],
+    *,
+    options: Sequence[str],
+    files: str,
+    listing: str,
+) -> list[str]:
+    """
+    Return the command that writes a root file system to its standard output, as tar.
+
+    build, arch
+        How it is made, and for which architecture.
+    parts
+        The parts of the archive.
+    options
+        Options of apt, by which the mirrors are reached; they do not stay in the image.
+    files
+        A tar archive with its own files.
+    listing
+        A file to which packages and their versions are written.
+    """
+    share = "/usr/share"
+    query = "dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f '${Package} ${Version}\\n'"
+    return [
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=essential",
+        "--format=tar",
+        "--skip=output/dev",
+        f"--architectures={arch}",
+        *([f"--include={','.join(build.packages)}"] if build.packages else []),
+        *(f"--dpkgopt=path-exclude={share}/{path}" for path in LEFT_OUT),
+        *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
+        *(f"--aptopt={option}" for option in options),
+        f"--customize-hook=tar-in {files} /",
+        f"--customize-hook={query} >{listing}",
+        f'--customize-hook=cd "$1" && rm -rf {" ".join(WIPE)}',
+        build.suite,
+        "-",
+        *(one.line for one in parts),
+    ]
+
+
+def failure(said: str) -> str:
+    """
+    Return why mmdebstrap failed, in its own words and few of them.
+
+    said
+        What it wrote to standard error.
+
+    >>> failure("I: x\\nE: Unable to locate package nosuch\\nE: apt-get failed\\n")
+    'Unable to locate package nosuch; apt-get failed'
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    faults = [line[3:] for line in lines if line.startswith("E: ")]
+    return "; ".join(dict.fromkeys(faults[:4])) or (lines[-1] if lines else "it said nothing")
+
+
+def packages(listing: str) -> dict[str, str]:
+    """
+    Return versions by package.
+
+    listing
+        What ``command`` has written to its listing.
+
+    >>> packages("busybox 1:1.35.0-4\\n")
+    {'busybox': '1:1.35.0-4'}
+    """
+    return dict(sorted(line.split(" ", 1) for line in listing.splitlines() if " " in line))

@@ -1,0 +1,158 @@
+"""
+Which bytes an image's name stands for: what was built is deployed by its digest, what was not is
+refused before a node tries to pull it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from picloud.workloads.images import ContainerImage, reference
+from picloud.workloads.tasks import allowed_archs
+
+
+class Build(NamedTuple):
+    """
+    An image as it was built, and lies in the registry.
+
+    name, tag
+        Its name there, and its tag.
+    digest
+        That of its index: what all architectures together are known by.
+    platforms
+        Digest of the manifest and bytes to download (``digest``, ``size``), by architecture.
+    packages
+        Versions by package, by architecture.
+    described, packaged
+        Digests of the description and of the archive's lists that it was made from.
+    at
+        When, in seconds since 1970.
+    """
+
+    name: str
+    tag: str
+    digest: str
+    platforms: Mapping[str, Mapping[str, Any]]
+    packages: Mapping[str, Mapping[str, str]]
+    described: str
+    packaged: str
+    at: float
+
+
+class Sealed(NamedTuple):
+    """What to pull, or why nothing may be; one of them is None."""
+
+    image: str | None
+    refused: str | None
+
+
+def wanted(entry: str, image: ContainerImage) -> dict[str, Any]:
+    """
+    Return what is asked of the registry for an image that is built here.
+
+    entry
+        Its name in the description.
+    image
+        What the description says of it.
+    """
+    return {
+        "entry": entry,
+        "name": image.name or f"picloud/{entry}",
+        "tag": image.tag,
+        "digest": image.digest,
+        "archs": allowed_archs(image),
+    }
+
+
+def table(images: Mapping[str, ContainerImage]) -> dict[str, dict[str, Any]]:
+    """
+    Return what is asked of the registry, by the name under which a workload has the image.
+
+    images
+        The section ``container_images``; those that come from elsewhere are left out.
+    """
+    return {
+        reference(entry, image): wanted(entry, image)
+        for entry, image in images.items()
+        if image.build is not None
+    }
+
+
+def seal(ask: Mapping[str, Any], build: Build | None, registry: str | None) -> Sealed:
+    """
+    Decide what to pull for an image.
+
+    ask
+        What is wanted, see ``wanted``.
+    build
+        The newest build of its name and tag; None when there is none.
+    registry
+        Host and port of the registry; None while the master has none.
+
+    >>> ask = {"entry": "web", "name": "picloud/web", "tag": "1", "digest": None, "archs": []}
+    >>> seal(ask, None, "head:5000").refused
+    'picloud/web:1 was not built: salt-run image.build web'
+    """
+    full, again = f"{ask['name']}:{ask['tag']}", f"salt-run image.build {ask['entry']}"
+    if registry is None:
+        return Sealed(None, f"{full} is in no registry: salt-run image.registry, then {again}")
+    if build is None:
+        return Sealed(None, f"{full} was not built: {again}")
+    if ask["digest"] not in (None, build.digest):
+        return Sealed(
+            None,
+            f"{full} is described with {ask['digest']}, and what was built has {build.digest};"
+            " correct container_images, or leave the digest out",
+        )
+    if lacking := [arch for arch in ask["archs"] if arch not in build.platforms]:
+        made = ", ".join(sorted(build.platforms))
+        return Sealed(None, f"{full} was built for {made}, not for {', '.join(lacking)}: {again}")
+    return Sealed(f"{registry}/{full}@{build.digest}", None)
+
+
+def surplus(builds: Iterable[Build], described: Iterable[tuple[str, str]]) -> list[Build]:
+    """
+    Return builds that the registry need not have any more.
+
+    builds
+        All of them.
+    described
+        Name and tag of each image of the description.
+
+    The newest build of each described image stays; so does, for each name of one, the build before
+    it, to go back to. Images that are described no more go.
+    """
+    wanted = set(described)
+    names = {name for name, _ in wanted}
+    newest_first = sorted(builds, key=lambda one: one.at, reverse=True)
+    stay: list[Build] = []
+    for name in sorted(names):
+        mine = [one for one in newest_first if one.name == name]
+        heads: dict[str, Build] = {}
+        for one in mine:
+            if (name, one.tag) in wanted:
+                heads.setdefault(one.tag, one)
+        digests = {one.digest for one in heads.values()}
+        stay += heads.values()
+        stay += [one for one in mine if one.digest not in digests][:1]
+    return [one for one in newest_first if one not in stay]
+
+
+def manifests(gone: Sequence[Build], all_builds: Iterable[Build]) -> list[tuple[str, str]]:
+    """
+    Return the manifests to delete, as name and digest: indexes before what they point to.
+
+    gone
+        Builds that go.
+    all_builds
+        All of them: what another one shares stays.
+    """
+    rest = [one for one in all_builds if one not in gone]
+    used = {(one.name, digest) for one in rest for digest in _digests(one)}
+    found = [(one.name, digest) for one in gone for digest in _digests(one)]
+    return [pair for pair in dict.fromkeys(found) if pair not in used]
+
+
+def _digests(build: Build) -> list[str]:
+    return [build.digest, *(one["digest"] for one in build.platforms.values())]
