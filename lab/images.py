@@ -1,21 +1,25 @@
 """The lab's images: made by mmdebstrap and docker build, again only when their inputs change."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lab import hostapt, shell, wheels
 from lab.description import Site
 from lab.errors import LabError
-from lab.settings import Settings
+from lab.settings import STATE, Settings
 
 HERE = Path(__file__).parent / "image"
 REPOSITORY = "picloud-lab"
+# In the state of a lab: which images it needs, for other labs on this machine.
+NEEDED = "images.json"
 # Beside the description's packages: what a container needs and a Pi has otherwise, and gnupg, with
 # which the master reads what is encrypted in a description (docs/install.md has it for a real one).
 LAB_PACKAGES = ("ca-certificates", "gnupg", "iproute2", "iptables", "kmod", "procps", "tzdata")
@@ -36,10 +40,13 @@ def exists(image: str) -> bool:
     return shell.succeeds(["docker", "image", "inspect", image])
 
 
-def build_base(site: Site) -> str:
-    """Debian with the description's packages; returns the image's name."""
+def _packages(site: Site) -> list[str]:
+    return sorted({*site.image["packages"], *LAB_PACKAGES})
+
+
+def _sources(site: Site) -> list[str]:
+    """The lines of sources.list, with the mirrors that are described."""
     image: dict[str, Any] = site.image
-    packages = sorted({*image["packages"], *LAB_PACKAGES})
     suite, components = image["suite"], " ".join(image["components"])
     sources = [
         f"deb {image['mirror']} {suite} {components}",
@@ -47,10 +54,22 @@ def build_base(site: Site) -> str:
     ]
     if image.get("security_mirror"):
         sources.append(f"deb {image['security_mirror']} {suite}-security {components}")
-    script = HERE / "customize.sh"
-    name = f"{REPOSITORY}/base:{digest([*packages, *sources, *LEAVE_OUT, site.locale, script])}"
+    return sources
+
+
+def _base(site: Site) -> str:
+    """The name of the image that the others begin with."""
+    inputs = [*_packages(site), *_sources(site), *LEAVE_OUT, site.locale, HERE / "customize.sh"]
+    return f"{REPOSITORY}/base:{digest(inputs)}"
+
+
+def build_base(site: Site) -> str:
+    """Debian with the description's packages; returns the image's name."""
+    name = _base(site)
     if exists(name):
         return name
+    packages, sources, suite = _packages(site), _sources(site), site.image["suite"]
+    script = HERE / "customize.sh"
     command = [
         "mmdebstrap",
         "--mode=root",
@@ -165,7 +184,7 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
             "make both the same: pillar/cloud/salt_minion.sls, requirements.lock",
         )
     for_master = {name: for_master[name] for name in for_master if name not in for_node}
-    base = build_base(site)
+    base = _base(site)
     own = [
         path
         for folder in (settings.checkout / "firstboot", settings.checkout / "master/minion.d", HERE)
@@ -180,6 +199,8 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
         "master": f"{REPOSITORY}/master:{digest([base, *master_inputs])}",
         "aptcache": f"{REPOSITORY}/aptcache:{digest([base])}",
     }
+    _note(settings, [*names.values(), base])
+    build_base(site)
     if all(exists(name) for name in names.values()):
         return names
     wheelhouse = settings.cache / "wheels"
@@ -195,12 +216,34 @@ def build(settings: Settings, site: Site) -> dict[str, str]:
         _build("node", base, site, context, list(node_inputs))
         _build("master", base, site, context, list(master_inputs))
         _build("aptcache", base, site, context, [])
-    remove_old(names | {"base": base})
+    remove_old([*names.values(), base])
     return names
 
 
-def remove_old(keep: dict[str, str]) -> None:
-    """Remove lab images that nothing uses any more."""
+def _note(settings: Settings, names: list[str]) -> None:
+    """Say which images a lab needs, before they are made; ``down`` takes the note away."""
+    if settings.state.is_dir():
+        new = settings.state / f"{NEEDED}.new"
+        new.write_text(json.dumps(names), "utf-8")
+        new.replace(settings.state / NEEDED)
+
+
+def _needed() -> set[str]:
+    """Images that any lab of this machine needs, of whatever checkout."""
+    found: set[str] = set()
+    for note in STATE.glob(f"*/{NEEDED}"):
+        with suppress(OSError, ValueError):  # a lab is taken down at this moment
+            found.update(json.loads(note.read_text("utf-8")))
+    return found
+
+
+def remove_old(keep: Iterable[str]) -> None:
+    """
+    Remove lab images that nothing uses any more.
+
+    keep
+        Images to keep, beside those of any container and those that a lab needs, see ``NEEDED``.
+    """
     listed = shell.run(
         [
             "docker",
@@ -213,11 +256,13 @@ def remove_old(keep: dict[str, str]) -> None:
         ],
         what="docker image ls failed",
     )
+    made = shell.run(["docker", "ps", "--all", "--format", "{{.Image}}"], what="docker ps failed")
+    used = {*keep, *_needed(), *made.split()}
     for name in listed.split():
-        if name not in keep.values():
+        if name not in used:
             shell.succeeds(["docker", "image", "rm", name])
 
 
 def remove_all() -> None:
-    """Remove every image of the lab (``make clean``)."""
-    remove_old({})
+    """Remove every image that no other lab needs (``make clean``)."""
+    remove_old(())
