@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -44,6 +44,7 @@ from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
 from picloud.policy import Rejoin
 from picloud.records import Node, Rack
+from picloud.rollout.policy import Rollout
 from picloud.seating import pack, seat
 from picloud.sections import Racks, together
 from picloud.view import node_view
@@ -76,6 +77,15 @@ class Cloud:
     def rejoin(self) -> Rejoin:
         """The policy of rejoin."""
         return self.common.rejoin
+
+    @property
+    def rollout(self) -> Rollout:
+        """The policy of rollouts."""
+        return self.common.rollout
+
+    def ids(self) -> Collection[str]:
+        """Return the ids of all nodes."""
+        return self.nodes.keys()
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:

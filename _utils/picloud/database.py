@@ -61,8 +61,8 @@ class State(NamedTuple):
         How many there are in the views.
     faults
         What was wrong with the last try.
-    rejoin
-        The policy of rejoin of the description in force, as plain data.
+    rejoin, rollout
+        The policies of rejoin and of rollouts of the description in force, as plain data.
     """
 
     tried: str = ""
@@ -73,6 +73,7 @@ class State(NamedTuple):
     racks: int = 0
     faults: tuple[Fault, ...] = ()
     rejoin: Mapping[str, Any] | None = None
+    rollout: Mapping[str, Any] | None = None
 
     @classmethod
     def from_rows(cls, rows: Mapping[str, str]) -> State:
@@ -115,6 +116,11 @@ class Database:
         with self._transaction("DEFERRED") as db:
             row = db.execute("SELECT node FROM nodes WHERE id = ?", (node_id,)).fetchone()
         return _node(row[0]) if row else None
+
+    def ids(self) -> set[str]:
+        """Return the ids of all nodes."""
+        with self._transaction("DEFERRED") as db:
+            return {node for (node,) in db.execute("SELECT id FROM nodes")}
 
     def find(self, serial: str = "", mac: str = "", port: tuple[str, int] = ("", 0)) -> str | None:
         """Return the id of the node with this serial, MAC address, or rack and switch port."""

@@ -4,12 +4,13 @@ Nodes looked up one at a time: what decides about a node needs a few of them, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 from picloud.database import Database
 from picloud.policy import Rejoin
 from picloud.records import Node
+from picloud.rollout.policy import Rollout
 
 Key_contra = TypeVar("Key_contra", contravariant=True)
 
@@ -29,6 +30,10 @@ class Described(Protocol):
         """The policy of rejoin."""
 
     @property
+    def rollout(self) -> Rollout:
+        """The policy of rollouts."""
+
+    @property
     def by_serial(self) -> Lookup[str]:
         """Ids of nodes by the serial that is declared for them."""
 
@@ -43,6 +48,9 @@ class Described(Protocol):
     def node(self, node_id: str, /) -> Node | None:
         """Return a node by id, or None."""
 
+    def ids(self) -> Collection[str]:
+        """Return the ids of all nodes."""
+
 
 class Register:
     """
@@ -50,14 +58,14 @@ class Register:
 
     database
         Where they are kept.
-    rejoin
-        The policy of rejoin.
+    rejoin, rollout
+        The policies of rejoin and of rollouts.
 
     Lookups raise :class:`picloud.database.StorageError` when the file cannot be read.
     """
 
-    def __init__(self, database: Database, rejoin: Rejoin) -> None:
-        self.rejoin = rejoin
+    def __init__(self, database: Database, rejoin: Rejoin, rollout: Rollout) -> None:
+        self.rejoin, self.rollout = rejoin, rollout
         self.by_serial: Lookup[str] = _Find(lambda serial: database.find(serial=serial))
         self.by_mac: Lookup[str] = _Find(lambda mac: database.find(mac=mac))
         self.by_port: Lookup[tuple[str, int]] = _Find(lambda port: database.find(port=port))
@@ -70,6 +78,10 @@ class Register:
         if found is not None:
             self._nodes[node_id] = found
         return found
+
+    def ids(self) -> Collection[str]:
+        """Return the ids of all nodes."""
+        return self._database.ids()
 
 
 class _Find(Generic[Key_contra]):

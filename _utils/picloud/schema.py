@@ -27,6 +27,7 @@ from picloud.parts import (
     SaltMinion,
 )
 from picloud.policy import Rejoin
+from picloud.rollout.policy import Rollout
 from picloud.workloads.images import ContainerImage
 from picloud.workloads.model import Overlay, Secret, Workload
 
@@ -301,6 +302,8 @@ class Common(Model):
     """Part `keep`: data of a node, copied to the master and given back to a new card."""
     rejoin: Rejoin = Rejoin()
     """What the master does by itself when a node comes back."""
+    rollout: Rollout = Rollout()
+    """How changed settings of parts reach nodes."""
     container_images: dict[f.Name, ContainerImage] = Field(default_factory=dict)
     """What containers are started from."""
     overlays: dict[f.ServiceName, Overlay] = Field(default_factory=dict)
@@ -342,6 +345,7 @@ SINGLES: Mapping[str, type[Model]] = {
     "cloud": Named,
     "network": Network,
     "rejoin": Rejoin,
+    "rollout": Rollout,
     "base": Base,
     "boot": Boot,
     "docker": Docker,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -31,6 +32,7 @@ from picloud.faults import DescriptionError, Fault
 from picloud.folder import walk
 from picloud.policy import Rejoin
 from picloud.register import Described, Register
+from picloud.rollout.policy import Rollout
 
 log = logging.getLogger(__name__)
 
@@ -174,8 +176,11 @@ class Store:
             if not state.good:
                 return None, state.faults
             if self._register is None or self._register[0] != state.compiled_at:
-                policy = Rejoin.model_validate(state.rejoin)
-                self._register = state.compiled_at, Register(self._database, policy)
+                rejoin = Rejoin.model_validate(state.rejoin)
+                # As JSON: what was a tuple is a list by now.
+                rollout = Rollout.model_validate_json(json.dumps(state.rollout))
+                made = Register(self._database, rejoin, rollout)
+                self._register = state.compiled_at, made
             return self._register[1], state.faults
 
     def state(self) -> dict[str, Any]:
@@ -385,8 +390,8 @@ class Store:
 
 def _state_of(cloud: Cloud, found: str, now: float) -> State:
     """Return the state after a good compilation of files with this fingerprint."""
-    policy = cloud.rejoin.model_dump(mode="json")
-    return State(found, found, now, now, len(cloud.nodes), len(cloud.racks), (), policy)
+    policies = (cloud.rejoin.model_dump(mode="json"), cloud.rollout.model_dump(mode="json"))
+    return State(found, found, now, now, len(cloud.nodes), len(cloud.racks), (), *policies)
 
 
 def code_version() -> str:

@@ -33,6 +33,7 @@ def node_view(
         For a manager of a swarm what is to run in it (see ``workloads.service``), secrets included;
         None for every other node.
     """
+    guarded = [part for part in node.parts if part in common.rollout.parts]
     site, board = common.sites[node.site], common.boards[node.model]
     image, network = common.images[node.image], common.network
     neighbours = {peer.id: peer.address for peer in rack.nodes.values() if peer.address}
@@ -85,5 +86,6 @@ def node_view(
         },
         "parts": list(node.parts),
         **{part: parts[part] for part in node.parts},
+        **({"guarded": guarded} if guarded else {}),
         **({} if workloads is None else {"workloads": workloads}),
     }

@@ -43,6 +43,7 @@ def check(known: Known, racks: Racks, sound: bool) -> Iterator[Problem]:
         yield from masters(known, racks)
         yield from role_counts(known, racks)
         yield from role_spread(known, racks)
+        yield from canaries(known, racks)
         yield from any_node(racks)
 
 
@@ -175,6 +176,17 @@ def role_spread(known: Known, racks: Racks) -> Iterator[Problem]:
             problem = f"{number} of the {by_rack.total()} nodes of this role are in {rack}"
             advice = f"have no more than {most} in each of the {len(filled)} racks"
             yield Problem(("roles", name, "spread"), "role-spread", problem, advice)
+
+
+def canaries(known: Known, racks: Racks) -> Iterator[Problem]:
+    """Canaries are nodes."""
+    wanted = known.common.rollout.canaries
+    ids = {node for rack in racks.values() for node in rack.column("id")} if wanted else set()
+    for number, name in enumerate(wanted):
+        if name not in ids:
+            path = ("rollout", "canaries", number)
+            problem = f'"{name}" is no node'
+            yield Problem(path, "unknown-reference", problem, remedy(name, sorted(ids), "nodes"))
 
 
 def any_node(racks: Racks) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from picloud.ledger.journal import Hint, Journal
 from picloud.ledger.marks import Marks
 from picloud.ledger.overrides import Overrides
 from picloud.ledger.rejoins import Batches, Rejoin, Rejoins
+from picloud.ledger.rollouts import Rollouts
 from picloud.ledger.strangers import Strangers
 from picloud.ledger.swarms import Swarms
 
@@ -62,5 +63,6 @@ class Ledger:
         self.strangers = Strangers(self.database)
         self.marks = Marks(self.database)
         self.swarms = Swarms(self.database)
+        self.rollouts = Rollouts(self.database)
         self.overrides = Overrides(self.database)
         self.builds = Builds(self.database)

@@ -27,6 +27,10 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     tables.scales.create,
     tables.drains.create,
     tables.builds.create,
+    tables.part_settings.create,
+    tables.pins.create,
+    tables.rollouts.create,
+    tables.rollout_nodes.create,
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20

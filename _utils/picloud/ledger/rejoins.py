@@ -59,7 +59,8 @@ class Rejoin:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-_FIELDS = tuple(name for name in Rejoin.__slots__ if name != "node")
+#: What of a row may change.
+FIELDS = tuple(name for name in Rejoin.__slots__ if name != "node")
 
 
 class Rejoins:
@@ -72,6 +73,10 @@ class Rejoins:
         """Return a node's row."""
         found = self._many(rejoins.c.node == node)
         return found[0] if found else None
+
+    def of(self, nodes: Collection[str]) -> dict[str, Rejoin]:
+        """Return the rows of some nodes, by node."""
+        return {row.node: row for row in self._many(rejoins.c.node.in_(list(nodes)))}
 
     def all(self) -> list[Rejoin]:
         """Return every node's row."""
@@ -88,7 +93,7 @@ class Rejoins:
     def put(self, rows: Sequence[Rejoin]) -> None:
         """Record nodes, in one transaction."""
         with self._database.write() as connection:
-            upsert(connection, rejoins, [asdict(row) for row in rows], _FIELDS)
+            upsert(connection, rejoins, [asdict(row) for row in rows], FIELDS)
 
     def forget(self, node: str) -> None:
         """Take a row off the record, as that of a spare card that is a node now."""

@@ -223,3 +223,52 @@ builds = Table(
     Column("packaged", String(64), nullable=False),
     Column("at", Float, nullable=False),
 )
+
+part_settings = Table(
+    "part_settings",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("settings", JSON, nullable=False),
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("part", String(32), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("part", String(32), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("waves", JSON, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("wave", Integer, nullable=False),
+    Column("wish", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("began_by", String(64), nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("step_at", Float, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Index("rollouts_by_end", "ended_at"),
+)
+
+rollout_nodes = Table(
+    "rollout_nodes",
+    metadata,
+    Column("rollout", Integer, primary_key=True),
+    Column("node", String(63), primary_key=True),
+    Column("wave", Integer, nullable=False),
+    Column("old", String(64), nullable=False),
+    Column("new", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("pin", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("rollout_nodes_by_wave", "rollout", "wave"),
+)
