@@ -4,6 +4,7 @@ What a host shows of itself: its name, its SSH host keys, its services.
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +21,8 @@ SSH = "/etc/ssh"
 RECORD = "/etc/picloud/hostkeys.json"
 BAKED = "/etc/picloud/image-hostkeys"
 MACHINE_ID = "/etc/machine-id"
+# Held locked by picloud-hostkeys.service while it makes keys after first boot.
+KEYS_LOCK = "/run/picloud-hostkeys.lock"
 STATUS = "/var/lib/dpkg/status"
 UNITS = ("etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
 # Sessions outlive ssh.service in its control group, so processes there prove nothing for it.
@@ -117,6 +120,7 @@ def foreign_host_keys(
 
         salt pi3 pihost.foreign_host_keys pi3
     """
+    _wait_for_host_keys()
     keys = host_keys(ssh)
     if not keys:
         return "there are no host keys"
@@ -134,6 +138,12 @@ def foreign_host_keys(
     if not set(noted["keys"].values()).intersection(keys.values()):
         return ""  # somebody made new ones; they are noted next
     return _made_elsewhere(noted, node, machine_id)
+
+
+def _wait_for_host_keys():
+    """Keys that first boot is still making would be taken for none, or for all there are."""
+    with contextlib.suppress(FileNotFoundError), open(KEYS_LOCK, encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def _made_elsewhere(noted, node, machine_id):

@@ -3,6 +3,9 @@
 import base64
 import hashlib
 import os
+import shutil
+import subprocess
+import time
 from pathlib import Path
 from unittest.mock import create_autospec, patch
 
@@ -426,3 +429,15 @@ def test_an_include_that_sshd_refuses_is_put_back(tmp_path, commands):
     ret = pihost.sshd_include(str(path), [["sshd", "-t"]])
     assert (ret["result"], ret["changes"], ret["comment"]) == (False, {}, "bad file")
     assert path.read_text() == "Port 22\n"
+
+
+def test_keys_that_first_boot_is_making_are_waited_for(host, tmp_path, monkeypatch):
+    lock = tmp_path / "lock"
+    monkeypatch.setattr(module, "KEYS_LOCK", str(lock))
+    shutil.rmtree(host["ssh"])
+    script = "touch lock.held; sleep 0.5; mv made ssh"
+    write_key(tmp_path / "made", b"made")
+    with subprocess.Popen(["flock", str(lock), "sh", "-c", script], cwd=tmp_path):
+        while not (tmp_path / "lock.held").exists():
+            time.sleep(0.01)
+        assert module.foreign_host_keys("pi3", **host) == ""
