@@ -27,6 +27,7 @@ import picloud_salt  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
+from picloud_images import told  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def ext_pillar(minion_id, pillar, path=None):
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if "keep" in view:
         data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
+    data["picloud"] = told.tell(data["picloud"], __opts__)
     if faults:
         data["_errors"] = [_reason(faults)]
     return data

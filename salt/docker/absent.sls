@@ -6,3 +6,16 @@ docker-absent:
   dockerengine.absent:
     - name: {{ docker.package | yaml_dquote }}
     - packages: {{ docker.purge | json }}
+
+docker-registry-trust-absent:
+  pifile.absent:
+    - name: docker-registry-trust
+    - require:
+      - dockerengine: docker-absent
+
+docker-registry-login-absent:
+  pifile.absent:
+    - name: docker-registry-login
+    - no_log: true
+    - require:
+      - dockerengine: docker-absent

@@ -1,5 +1,6 @@
 # salt/docker/init.sls - Docker Engine at a pinned and held version, its configuration, the images wanted. Pillar: picloud:docker. Undo: docker.absent.
 {%- from "docker/map.jinja" import docker, daemon with context %}
+{%- from "docker/registry.jinja" import trust, login with context %}
 
 docker-engine:
   dockerengine.installed:
@@ -13,6 +14,20 @@ docker-daemon:
     - config: {{ daemon | json }}
     - require:
       - dockerengine: docker-engine
+
+# The registry of the site: who it must be, and how to log in. Both are put back where there is none any more.
+docker-registry-trust:
+  pifile.managed:
+    - files: {{ trust | json }}
+    - require:
+      - dockerengine: docker-engine
+
+docker-registry-login:
+  pifile.managed:
+    - files: {{ login | json }}
+    - no_log: true
+    - require:
+      - pifile: docker-registry-trust
 {%- for image in docker.images %}
 
 docker-image-{{ image.name }}-{{ image.tag }}:
@@ -24,4 +39,5 @@ docker-image-{{ image.name }}-{{ image.tag }}:
   {%- endif %}
     - require:
       - dockerdaemon: docker-daemon
+      - pifile: docker-registry-login
 {%- endfor %}

@@ -100,7 +100,15 @@ def test_a_new_node_has_the_configuration_that_a_small_board_gets(shown, repo):
     assert states["salt_minion-config"]["config"] == image
 
 
-@pytest.mark.parametrize("sls", ["docker.absent", "salt_minion.absent"])
-def test_absent_needs_nothing_of_the_part_from_the_pillar(shown, sls):
-    part = sls.partition(".")[0]
-    assert list(shown(sls)) == [f"{part}-absent"]
+@pytest.mark.parametrize(
+    ("sls", "states"),
+    [
+        (
+            "docker.absent",
+            ["docker-absent", "docker-registry-trust-absent", "docker-registry-login-absent"],
+        ),
+        ("salt_minion.absent", ["salt_minion-absent"]),
+    ],
+)
+def test_absent_needs_nothing_of_the_part_from_the_pillar(shown, sls, states):
+    assert list(shown(sls)) == states

@@ -79,7 +79,7 @@ def table(images: Mapping[str, ContainerImage]) -> dict[str, dict[str, Any]]:
     }
 
 
-def seal(ask: Mapping[str, Any], build: Build | None, registry: str | None) -> Sealed:
+def seal(ask: Mapping[str, Any], build: Build | None, registry: str) -> Sealed:
     """
     Decide what to pull for an image.
 
@@ -88,15 +88,13 @@ def seal(ask: Mapping[str, Any], build: Build | None, registry: str | None) -> S
     build
         The newest build of its name and tag; None when there is none.
     registry
-        Host and port of the registry; None while the master has none.
+        Host and port of the registry.
 
     >>> ask = {"entry": "web", "name": "picloud/web", "tag": "1", "digest": None, "archs": []}
     >>> seal(ask, None, "head:5000").refused
     'picloud/web:1 was not built: salt-run image.build web'
     """
     full, again = f"{ask['name']}:{ask['tag']}", f"salt-run image.build {ask['entry']}"
-    if registry is None:
-        return Sealed(None, f"{full} is in no registry: salt-run image.registry, then {again}")
     if build is None:
         return Sealed(None, f"{full} was not built: {again}")
     if ask["digest"] not in (None, build.digest):

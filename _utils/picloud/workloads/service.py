@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from picloud.workloads.fleet import Described, Selector, Swarm
 from picloud.workloads.images import reference
+from picloud.workloads.seal import table
 from picloud.workloads.tasks import Task, tasks
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ LABEL = "picloud.workload"
 def work(cloud: Described, known: Mapping[str, Swarm]) -> dict[str, str]:
     """
     Return what the managers of each site are told, by site, as JSON: ``services``, ``networks``,
-    ``configs`` and ``secrets`` by name. A site without a manager is left out.
+    ``configs`` and ``secrets`` by name, and ``images``, what is asked of the registry for images
+    that are built here. A site without a manager is left out.
 
     cloud
         The cloud.
@@ -51,6 +53,12 @@ def work(cloud: Described, known: Mapping[str, Swarm]) -> dict[str, str]:
                 for name in here
                 for config, file in common.workloads[name].configs.items()
             },
+            "images": table(
+                {
+                    one.image: common.container_images[one.image]
+                    for one in map(common.workloads.__getitem__, here)
+                }
+            ),
         }
         found[site] = json.dumps(told, separators=(",", ":"))
     return found

@@ -194,6 +194,7 @@ def test_a_manager_without_workloads_is_told_that_there_are_none() -> None:
         "networks": {},
         "secrets": {},
         "configs": {},
+        "images": {},
     }
 
 

@@ -1,0 +1,292 @@
+"""
+Container images: build them from Debian's packages, and look after the registry that nodes pull
+from.
+"""
+
+import contextlib
+import fcntl
+import logging
+import time
+from pathlib import Path
+
+import picloud_salt
+import picloud_watch
+from picloud.rejoin import pages
+from picloud.status import ago
+from picloud.workloads import recipe, seal
+from picloud_images import build as making
+from picloud_images import machine
+from picloud_images.registry import Registry
+from picloud_pages import page
+
+log = logging.getLogger(__name__)
+__func_alias__ = {"list_": "list"}
+
+#: One process at a time writes to the registry.
+LOCK = "/run/lock/picloud-image.lock"
+
+
+@page
+def registry(absent=False):
+    """
+    Set up the registry of this master, or renew what has run out: packages, certificate, login,
+    service (``salt/registry``). Nodes learn of it with their next highstate.
+
+    absent
+        Take it away instead: service, certificate and login. Images stay in its folder.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run image.registry
+    """
+    common = _common()
+    held, names = Registry(__opts__), {site.master for site in common.sites.values()}
+    if not names:
+        raise picloud_watch.NoAnswerError("The description has no site, so nodes know no master.")
+    part = "registry.absent" if absent else "registry"
+    changed = held.apply(picloud_salt.CHECKOUT, names, part)
+    where = " and ".join(f"{name}:{held.port}" for name in sorted(names))
+    done = f"changed: {', '.join(changed)}" if changed else "nothing had to be changed"
+    text = f"{'No registry is served any more' if absent else f'Served at {where}'}; {done}."
+    return {"show": "message", "message": text, "changed": changed}
+
+
+@page
+def build(name=None, force=False):
+    """
+    Build images for all their architectures, and push them to the registry. An image of which
+    nothing has changed, neither in the description nor in Debian's archive, is left as it is.
+
+    name
+        Only this entry of ``container_images``, or several with commas between.
+    force
+        Build also what has not changed.
+
+    The exit status is 1 when an image was not built; the others are.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run image.build
+        salt-run image.build web
+    """
+    held, common = Registry(__opts__), _common()
+    held.require()
+    chosen = _chosen(common, name)
+    options = machine.apt_options(_cache(common))
+    orders, faults = making.orders(chosen, list(common.images.values()), options)
+    if faults:
+        raise picloud_watch.NoAnswerError("\n".join(["Nothing was built:", *faults]))
+    ledger = picloud_salt.ledger(__opts__)
+    data, rows, failed = {}, [], []
+    with _alone():
+        for order in orders:
+            began = time.time()
+            last = ledger.builds.newest(order.name, order.image.tag)
+            try:
+                if not force and making.unchanged(order, last, held):
+                    made, done = last, "unchanged"
+                else:
+                    made = making.make(order, options, held)
+                    ledger.builds.put(made)
+                    done = "rebuilt, the same" if _same(last, made) else "built"
+            except picloud_watch.NoAnswerError as err:
+                log.error("Image %s: %s", order.entry, err)
+                failed.append(str(err))
+                continue
+            took = time.time() - began
+            data[order.entry] = _shown(made) | {"done": done, "seconds": round(took, 1)}
+            full = f"{made.name}:{made.tag}"
+            rows.append((full, done, f"{took:.0f}", " ".join(made.platforms), made.digest))
+    count = f"{len(rows)} of {len(orders)} image{'' if len(orders) == 1 else 's'}"
+    summary = "\n".join([f"{count} in the registry.", *failed])
+    table = pages.table(("image", "done", "s", "architectures", "digest"), rows, summary)
+    return table | {"images": data, "failed": failed, "retcode": int(bool(failed))}
+
+
+@page
+def list_():
+    """
+    List images that are built here: what was built, for what, how big, and what remains to be done.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run image.list
+    """
+    held, common, now = Registry(__opts__), _common(), time.time()
+    builds = picloud_salt.ledger(__opts__).builds
+    data, rows = {}, []
+    for entry, image in _chosen(common, None).items():
+        ask = seal.wanted(entry, image)
+        last = builds.newest(ask["name"], ask["tag"])
+        remark = _remark(entry, image, last, held)
+        full = f"{ask['name']}:{ask['tag']}"
+        data[entry] = {"image": full, "remark": remark} | (_shown(last) if last else {})
+        rows.append(
+            (
+                full,
+                " ".join(last.platforms) if last else "-",
+                _sizes(last) if last else "-",
+                ago(last.at, now) if last else "-",
+                last.digest[:19] if last else "-",
+                remark,
+            )
+        )
+    heads = ("image", "architectures", "MB", "built", "digest", "remark")
+    count = f"{len(rows)} image{'' if len(rows) == 1 else 's'}"
+    size = f"; the registry takes {held.size() / 2**20:.0f} MB" if held.ready else ""
+    return pages.table(heads, rows, f"{count}{size}") | {"images": data}
+
+
+@page
+def show(name):
+    """
+    Show what an image was built from: its digests, and the version of each package in it.
+
+    name
+        Its entry of ``container_images``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run image.show web
+    """
+    common = _common()
+    ((entry, image),) = _chosen(common, name).items()
+    ask = seal.wanted(entry, image)
+    last = picloud_salt.ledger(__opts__).builds.newest(ask["name"], ask["tag"])
+    if last is None:
+        raise picloud_watch.NoAnswerError(
+            f"{ask['name']}:{ask['tag']} was not built: salt-run image.build {entry}"
+        )
+    archs = sorted(last.packages)
+    names = sorted({name for packages in last.packages.values() for name in packages})
+    rows = [(name, *(last.packages[arch].get(name, "-") for arch in archs)) for name in names]
+    said = [f"{last.name}:{last.tag}@{last.digest}"]
+    said += [f"{arch}: {one['digest']}" for arch, one in sorted(last.platforms.items())]
+    table = pages.table(("package", *archs), rows, "\n".join(said))
+    return table | {"image": _shown(last), "packages": dict(last.packages)}
+
+
+@page
+def collect():
+    """
+    Delete images that are described no more, and builds of which newer ones are there, from the
+    registry. The newest build of each described image stays, and the one before it.
+
+    Nodes can pull meanwhile.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run image.collect
+    """
+    held, common = Registry(__opts__), _common()
+    held.require()
+    builds = picloud_salt.ledger(__opts__).builds
+    with _alone():
+        known = builds.all()
+        asked = [seal.wanted(entry, image) for entry, image in _built(common).items()]
+        gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked])
+        held.delete(seal.manifests(gone, known))
+        builds.forget(gone)
+        freed = held.sweep()
+    names = [f"{one.name}:{one.tag}@{one.digest}" for one in gone]
+    text = "\n".join([*(f"deleted {name}" for name in names), f"{freed / 2**20:.1f} MB freed"])
+    return {"show": "message", "message": text, "deleted": names, "freed": freed}
+
+
+def _common():
+    """The description but for its racks."""
+    cloud, faults = picloud_salt.store(__opts__).cloud()
+    if cloud is None:
+        raise picloud_watch.NoAnswerError("\n".join(map(str, faults)))
+    return cloud.common
+
+
+def _built(common):
+    """Entries of ``container_images`` that are built here."""
+    return {
+        entry: image for entry, image in common.container_images.items() if image.build is not None
+    }
+
+
+def _chosen(common, names):
+    """The entries that were asked for, or all of them."""
+    images = _built(common)
+    if names is None:
+        return images
+    wanted = [one.strip() for one in str(names).split(",") if one.strip()]
+    for one in wanted:
+        if one in common.container_images and one not in images:
+            raise picloud_watch.NoAnswerError(
+                f"{one} comes from elsewhere: it has no build in container_images."
+            )
+        if one not in images:
+            picloud_watch.refuse(one, images, "image that is built here")
+    return {one: images[one] for one in wanted}
+
+
+def _cache(common):
+    """The cache for Debian packages, if a site has one."""
+    return next((site.apt_cache for site in common.sites.values() if site.apt_cache), None)
+
+
+@contextlib.contextmanager
+def _alone():
+    """Let one process at a time build or collect."""
+    path = Path(LOCK)
+    try:
+        handle = path.open("w")
+    except OSError as err:
+        raise picloud_watch.NoAnswerError(f"{path} cannot be opened: {err.strerror}") from err
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise picloud_watch.NoAnswerError(
+                "Another image.build or image.collect is at work; try again when it is done."
+            ) from None
+        yield
+
+
+def _same(last, made):
+    return last is not None and last.digest == made.digest
+
+
+def _remark(entry, image, last, held):
+    """What remains to be done for an image, in words."""
+    again = f"salt-run image.build {entry}"
+    files, faults = making.read_files(entry, image)
+    refused = seal.seal(seal.wanted(entry, image), last, "registry").refused
+    if not held.ready:
+        return "this master has no registry: salt-run image.registry"
+    if refused or faults:
+        return "; ".join(filter(None, [refused, *faults]))
+    if recipe.described(image, files) != last.described:
+        return f"described otherwise since: {again}"
+    return "" if held.has(last.name, last.digest) else f"gone from the registry: {again}"
+
+
+def _shown(build):
+    """A build as data."""
+    return {
+        "name": build.name,
+        "tag": build.tag,
+        "digest": build.digest,
+        "platforms": dict(build.platforms),
+        "at": build.at,
+    }
+
+
+def _sizes(build):
+    """What the smallest and the biggest architecture take to download."""
+    sizes = sorted({f"{one['size'] / 2**20:.1f}" for one in build.platforms.values()}, key=float)
+    return sizes[0] if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}"

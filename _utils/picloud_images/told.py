@@ -1,0 +1,73 @@
+"""
+What nodes are told of the registry: where it is and how to log in, and for managers of a swarm
+which digest each image has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import picloud_salt
+from picloud.ledger import StorageError
+from picloud.workloads.seal import seal
+
+from picloud_images.registry import Registry
+
+log = logging.getLogger(__name__)
+
+#: Nodes with this part pull images.
+PART = "docker"
+
+
+def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the view of a node with what it is told of the registry; as it was while there is none.
+
+    view
+        The node's view, see ``picloud.view``; it is not changed.
+    opts
+        The master's options.
+
+    ``registry`` has ``address``, ``ca``, ``user`` and ``password``. In ``workloads``, images that
+    are built here are named with the registry and their digest; a service whose image may not be
+    pulled stands in ``refused`` with the reason.
+    """
+    told = dict(view)
+    work = told.get("workloads")
+    asked = work.get("images", {}) if work else {}
+    if work:
+        told["workloads"] = {key: value for key, value in work.items() if key != "images"}
+    if PART not in view.get("parts", ()):
+        return told
+    way = Registry(opts).way(view["site"]["master"])
+    if way is None:
+        return told
+    told["registry"] = way
+    if work:
+        told["workloads"] |= _sealed(work["services"], asked, way["address"], opts)
+    return told
+
+
+def _sealed(
+    services: Mapping[str, Any], asked: Mapping[str, Any], address: str, opts: Mapping[str, Any]
+) -> dict[str, Any]:
+    found, refused = {}, {}
+    for name, service in services.items():
+        found[name] = service
+        ask = asked.get(service["image"])
+        if ask is None:
+            continue
+        try:
+            build = picloud_salt.ledger(dict(opts)).builds.newest(ask["name"], ask["tag"])
+        except StorageError as err:
+            log.error("Images cannot be looked up: %s", err)
+            refused[name] = f"the master cannot look up {service['image']}: {err}"
+            continue
+        said = seal(ask, build, address)
+        if said.image is None:
+            refused[name] = str(said.refused)
+        else:
+            found[name] = {**service, "image": said.image}
+    return {"services": found, "refused": refused}

@@ -1,0 +1,196 @@
+"""``salt-run image`` and what nodes are told of the registry, with Salt's own loaders; no registry
+runs, and nothing is built."""
+
+import shutil
+
+import pytest
+import salt.config
+import salt.loader
+import salt.pillar
+from picloud.ledger import Ledger
+from picloud.workloads.seal import Build
+
+DIGEST = f"sha256:{'a' * 64}"
+ARCHS = ("armel", "armhf", "arm64", "amd64")
+
+
+@pytest.fixture
+def opts(repo, tmp_path):
+    cloud = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
+    (tmp_path / "pillar").mkdir()
+    (tmp_path / "pillar" / "top.sls").write_text("base: {}\n")
+    (tmp_path / "master").write_text("")
+    config = salt.config.master_config(str(tmp_path / "master"))
+    config.update(
+        root_dir=str(tmp_path),
+        cachedir=str(tmp_path / "cache"),
+        pki_dir=str(tmp_path / "pki"),
+        sock_dir=str(tmp_path / "sock"),
+        module_dirs=[str(repo)],
+        pillar_dirs=[str(repo / "_pillar")],
+        pillar_roots={"base": [str(tmp_path / "pillar")]},
+        ext_pillar=[{"picloud": {"path": str(cloud)}}],
+        picloud_database=f"sqlite:///{tmp_path}/ledger.db",
+        picloud_registry={"folder": str(tmp_path / "reg"), "storage": str(tmp_path / "stored")},
+        user="root",
+    )
+    config["file_roots"] = config["pillar_roots"]
+    return config
+
+
+@pytest.fixture
+def run(opts):
+    """Run a function of the runner; what it returned, and its exit status."""
+
+    def run(function, *args, **arguments):
+        context = {}
+        answer = salt.loader.runner(opts, context=context)[f"image.{function}"](*args, **arguments)
+        return answer, context["retcode"]
+
+    return run
+
+
+@pytest.fixture
+def pillar(opts):
+    """Compile the pillar of a node."""
+
+    def pillar(node):
+        return salt.pillar.Pillar(opts, {}, node, "base").compile_pillar()["picloud"]
+
+    return pillar
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """Let the master have a registry, as far as nodes are told."""
+    (tmp_path / "reg").mkdir()
+    (tmp_path / "reg" / "ca.crt").write_text("certificate\n")
+    (tmp_path / "reg" / "password").write_text("word\n")
+
+
+@pytest.fixture
+def built(opts, registry):
+    """Record a build of the shipped image web."""
+    platforms = {arch: {"digest": DIGEST, "size": 2**20} for arch in ARCHS}
+    packages = {arch: {"busybox": "1:1.35"} for arch in ARCHS}
+    build = Build("picloud/web", "1", DIGEST, platforms, packages, "d", "p", 1.0)
+    Ledger(opts["picloud_database"]).builds.put(build)
+    return build
+
+
+def test_without_a_registry_nothing_is_told_and_nothing_refused(pillar):
+    view = pillar("pi0")
+    assert "registry" not in view
+    assert view["workloads"]["services"]["web"]["image"] == "picloud/web:1"
+    assert "refused" not in view["workloads"]
+    assert "images" not in view["workloads"]
+
+
+def test_every_node_with_docker_can_log_in(pillar, registry):
+    assert pillar("pi3")["registry"] == {
+        "address": "head.pi.example:5000",
+        "ca": "certificate\n",
+        "user": "picloud",
+        "password": "word",
+    }
+    assert "workloads" not in pillar("pi3")
+
+
+def test_what_was_not_built_is_refused_with_what_to_do(pillar, registry):
+    work = pillar("pi0")["workloads"]
+    assert work["refused"] == {"web": "picloud/web:1 was not built: salt-run image.build web"}
+
+
+def test_what_was_built_is_pulled_from_the_site_by_its_digest(pillar, built):
+    work = pillar("pi0")["workloads"]
+    assert work["refused"] == {}
+    assert work["services"]["web"]["image"] == f"head.pi.example:5000/picloud/web:1@{DIGEST}"
+
+
+def test_an_architecture_added_since_is_refused_until_it_is_built(pillar, built, opts):
+    few = built._replace(platforms={"amd64": built.platforms["amd64"]}, at=2.0)
+    Ledger(opts["picloud_database"]).builds.put(few)
+    assert pillar("pi0")["workloads"]["refused"] == {
+        "web": "picloud/web:1 was built for amd64, not for armel, armhf, arm64: "
+        "salt-run image.build web"
+    }
+
+
+def test_a_ledger_that_cannot_be_read_refuses(pillar, registry, opts):
+    opts["picloud_database"] = "sqlite:////proc/none/ledger.db"
+    refused = pillar("pi0")["workloads"]["refused"]["web"]
+    assert "cannot be made" in refused
+
+
+def test_images_are_listed_with_what_remains_to_be_done(run, registry):
+    answer, status = run("list")
+    assert answer["rows"] == [
+        ["picloud/web:1", "-", "-", "-", "-", "picloud/web:1 was not built: salt-run "
+         "image.build web"]
+    ]  # fmt: skip
+    assert status == 0
+
+
+def test_a_build_of_another_description_is_seen(run, built):
+    answer, _ = run("list")
+    assert answer["rows"][0][-1] == "described otherwise since: salt-run image.build web"
+    assert answer["rows"][0][1:3] == [" ".join(ARCHS), "1.0"]
+
+
+def test_packages_and_digests_are_shown(run, built):
+    answer, status = run("show", "web")
+    assert answer["rows"] == [["busybox", *["1:1.35"] * 4]]
+    assert f"picloud/web:1@{DIGEST}" in answer["summary"]
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "said"),
+    [
+        ("build", {}, "no registry yet: salt-run image.registry"),
+        ("collect", {}, "no registry yet: salt-run image.registry"),
+        ("show", {"name": "web"}, "picloud/web:1 was not built"),
+        ("show", {"name": "wbe"}, "web"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(run, function, arguments, said):
+    answer, status = run(function, **arguments)
+    assert said in answer["message"]
+    assert status == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("wbe", "web"), ("other", "other comes from elsewhere"), ("web,wbe", "wbe")],
+)
+def test_only_what_is_built_here_can_be_built(run, registry, opts, name, said):
+    path = opts["ext_pillar"][0]["picloud"]["path"]
+    with open(f"{path}/other.sls", "w") as handle:
+        handle.write("container_images: {other: {name: nginx, tag: '1', archs: [armhf]}}\n")
+    answer, status = run("build", name)
+    assert said in answer["message"]
+    assert status == 1
+
+
+def test_all_that_stands_in_the_way_is_said_before_anything_is_built(run, registry, opts):
+    path = opts["ext_pillar"][0]["picloud"]["path"]
+    with open(f"{path}/images.sls", "w") as handle:
+        handle.write(
+            "images: {bookworm: {suite: bookworm, archs: [armel, armhf, arm64, amd64],"
+            " mirror: 'http://127.0.0.1:1/debian',"
+            " security_mirror: 'http://127.0.0.1:1/security'}}\n"
+        )
+    with open(f"{path}/cloud.sls") as handle:
+        text = handle.read()
+    with open(f"{path}/cloud.sls", "w") as handle:
+        handle.write(text.replace("    apt_cache: ", "    # apt_cache: "))
+    with open(f"{path}/other.sls", "w") as handle:
+        handle.write(
+            "container_images: {other: {tag: '1', archs: [armhf], build: {suite: bookworm,"
+            " files: {/etc/x: {source: /nowhere}}}}}\n"
+        )
+    answer, status = run("build")
+    assert status == 1
+    assert "build.files./etc/x: cannot read /nowhere on the master" in answer["message"]
+    assert "http://127.0.0.1:1/debian/dists/bookworm/InRelease: " in answer["message"]
+    assert answer["message"].count("bookworm/InRelease") == 1
