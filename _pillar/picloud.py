@@ -23,6 +23,7 @@ if _UTILS not in sys.path:
     sys.path.insert(0, _UTILS)
 
 import picloud_keep  # noqa: E402
+import picloud_overrides  # noqa: E402
 import picloud_salt  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
@@ -71,10 +72,21 @@ def ext_pillar(minion_id, pillar, path=None):
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if "keep" in view:
         data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
+    if "workloads" in view:
+        data["picloud"] |= _by_hand(store, view)
     data["picloud"] = told.tell(data["picloud"], __opts__)
     if faults:
         data["_errors"] = [_reason(faults)]
     return data
+
+
+def _by_hand(store, view):
+    """What admins said by hand of the swarm that a node manages; nothing while that is unknown."""
+    try:
+        return picloud_overrides.lay(__opts__, store, view)
+    except StorageError as err:
+        log.warning("%s is not told what was said by hand: %s", view["node"]["id"], err)
+        return {}
 
 
 def _lobby(minion_id):

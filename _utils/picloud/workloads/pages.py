@@ -5,19 +5,21 @@ What ``salt-run workload`` shows: a plan as data and as a table, each reason in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from picloud.rejoin.pages import table
 from picloud.workloads.fleet import RESOURCES, Described, swarms
+from picloud.workloads.overrides import Overrides, refusal, without
 from picloud.workloads.placement import Misfit, Plan
-from picloud.workloads.room import UNITS, amount
+from picloud.workloads.room import NO_ROOM, UNITS, amount
 
 #: Nodes that are named for a rack.
 NAMED = 4
+NONE = Overrides()
 
 
-def plan(cloud: Described, made: Plan) -> dict[str, Any]:
+def plan(cloud: Described, made: Plan, said: Overrides = NONE) -> dict[str, Any]:
     """
     Return the page of a plan.
 
@@ -25,6 +27,8 @@ def plan(cloud: Described, made: Plan) -> dict[str, Any]:
         The cloud that it was made for.
     made
         The plan.
+    said
+        What was said by hand, which is in the plan already.
 
     .. code-block:: python
 
@@ -45,15 +49,29 @@ def plan(cloud: Described, made: Plan) -> dict[str, Any]:
             if one["placed"] == one["wanted"]
             else f"{one['placed']} of {one['wanted']}",
             _difference(one["changes"]),
-            _where(one["nodes"], racks),
+            where(one["nodes"], racks),
         )
         for name, one in workloads.items()
     ]
     page = table(heads, rows, _summary(made))
-    used = load(cloud, made)
-    notices = [f"{_subject(one)}: {one.reason}" for one in made.misfits]
+    used = load(cloud, made, said.drained)
+    notices = [*map(lack, made.misfits), *_by_hand(cloud, said)]
     notices += [f"{site}: {_load(one)}" for site, one in used.items()]
-    return page | {"workloads": workloads, "sites": used, "notices": notices}
+    more = {"scaled": dict(said.scales), "drained": sorted(said.drained), "notices": notices}
+    return page | {"workloads": workloads, "sites": used} | more
+
+
+def _by_hand(cloud: Described, said: Overrides) -> list[str]:
+    """What of the plan is not as described, because somebody said so by hand."""
+    found = []
+    for name, replicas in said.scales.items():
+        one = cloud.common.workloads.get(name)
+        if one is not None and refusal(name, one) is None:
+            described = 1 if one.replicas is None else one.replicas
+            found.append(f"{name}: {replicas} replicas by hand, {described} described")
+    if said.drained:
+        found.append(f"Drained by hand, so nothing runs there: {' '.join(sorted(said.drained))}")
+    return found
 
 
 def _gone() -> dict[str, Any]:
@@ -81,9 +99,16 @@ def _workload(cloud: Described, made: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _subject(misfit: Misfit) -> str:
+def lack(misfit: Misfit) -> str:
+    """
+    Say in words what does not fit, and why.
+
+    misfit
+        What does not fit.
+    """
     where = f" at {misfit.site}" if misfit.site else ""
-    return f"{misfit.workload}: {misfit.placed} of {misfit.wanted} replicas fit{where}"
+    fit = f"{misfit.placed} of {misfit.wanted} replicas fit{where}"
+    return f"{misfit.workload}: {fit}: {misfit.reason}"
 
 
 def _difference(changes: Iterable[Mapping[str, Any]]) -> str:
@@ -93,11 +118,23 @@ def _difference(changes: Iterable[Mapping[str, Any]]) -> str:
     return " ".join([f"+{more}"] * bool(more) + [f"-{less}"] * bool(less)) or "none"
 
 
-def _where(nodes: Mapping[str, int], racks: Mapping[str, str]) -> str:
-    """Nodes by rack, those beyond a few as a number."""
+def where(nodes: Mapping[str, int], racks: Mapping[str, str]) -> str:
+    """
+    Name nodes by rack, those beyond a few as a number.
+
+    nodes
+        How many replicas each has.
+    racks
+        The racks of nodes.
+
+    >>> where({"pi0": 1, "pi1": 2}, {"pi0": "rack1", "pi1": "rack1"})
+    'rack1: pi0 pi1 x2'
+    """
     by_rack: dict[str, list[str]] = {}
     for node, count in nodes.items():
-        by_rack.setdefault(racks[node], []).append(node if count == 1 else f"{node} x{count}")
+        by_rack.setdefault(racks.get(node, "no rack"), []).append(
+            node if count == 1 else f"{node} x{count}"
+        )
     said = []
     for rack, names in by_rack.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -115,17 +152,21 @@ def _summary(made: Plan) -> str:
     return f"{number}: {len(short)} {'does' if len(short) == 1 else 'do'} not fit."
 
 
-def load(cloud: Described, made: Plan) -> dict[str, dict[str, Any]]:
+def load(cloud: Described, made: Plan, drained: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """
     Return by site how much of each resource is taken, and how much there is.
 
     cloud, made
         As for :func:`plan`.
+    drained
+        Nodes that give nothing.
     """
     found = {}
-    for site, swarm in swarms(cloud, cloud.common.workloads).items():
+    known = without(swarms(cloud, cloud.common.workloads), drained)
+    for site, swarm in known.items():
         here = {host.node for host in swarm.hosts}
-        total = [sum(room) for room in zip(*(host.room for host in swarm.hosts), strict=True)]
+        rooms = [host.room for host in swarm.hosts] or [NO_ROOM]
+        total = [sum(room) for room in zip(*rooms, strict=True)]
         taken: Counter[str] = Counter()
         for name, nodes in made.where.items():
             give = cloud.common.workloads[name].resources

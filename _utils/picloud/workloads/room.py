@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from picloud.workloads.fleet import RESOURCES, Swarm
+from picloud.workloads.fleet import RESOURCES, Amounts, Swarm
 from picloud.workloads.tasks import Task
 
 #: What users call a resource, and its unit.
 UNITS = {"cpus": "CPU", "memory_mb": "memory", "mbps": "network"}
+#: What no node has to give.
+NO_ROOM: Amounts = (0, 0, 0)
 
 
 class Room:
@@ -30,7 +32,7 @@ class Room:
         self.ports: dict[int, set[str]] = {}
         self.placed: dict[str, Counter[int]] = {}
         self.load = dict.fromkeys(swarm.by_rack, 0.0)
-        rooms = [host.room for host in swarm.hosts]
+        rooms = [host.room for host in swarm.hosts] or [NO_ROOM]
         self.usual: tuple[int, ...] = tuple(
             max(1, sum(room) // max(1, len(rooms))) for room in zip(*rooms, strict=True)
         )

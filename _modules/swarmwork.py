@@ -1,0 +1,240 @@
+"""
+The workloads of a swarm, as its managers were told to run them (pillar ``picloud:workloads``): how
+they do, what their tasks say, and putting one right. Runs on a manager.
+
+What is described is fetched from the master each time, so that it is what is described now.
+"""
+
+import threading
+
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+
+__virtualname__ = "swarmwork"
+
+#: The label by which a service of ours is known.
+LABEL = "picloud.workload"
+MODES = {
+    "Replicated": "replicated",
+    "Global": "global",
+    "ReplicatedJob": "replicated-job",
+    "GlobalJob": "global-job",
+}
+#: Bytes of logs that are read, characters that a line may have, and seconds that reading may take.
+MOST_BYTES, MOST_LINE, LOG_SECONDS = 4 * 2**20, 2000, 20
+#: Lines that are returned at most.
+MOST_LINES = 5000
+
+
+def __virtual__():
+    if "swarmservice.plan" not in __salt__:
+        return False, "swarmwork: the execution module swarmservice is not loaded"
+    return __virtualname__
+
+
+def described():
+    """
+    Return the services that the master describes for this swarm, by name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.described
+    """
+    pillar = __salt__["pillar.items"](unmask=True)
+    if pillar.get("_errors"):
+        raise CommandExecutionError(
+            "the master gives no sound pillar: see salt-run picloud.validate there"
+        )
+    told = (pillar.get("picloud") or {}).get("workloads")
+    if told is None:
+        raise CommandExecutionError(
+            "the master tells this node of no workloads: it is no manager in the description"
+        )
+    return told["services"]
+
+
+def look():
+    """
+    Return how the workloads of this swarm do:
+
+    - ``nodes``: each with ``id``, ``hostname``, ``state`` and ``availability``
+    - ``services``: described ones, and those that were, by name: ``image``, ``mode``, numbers of
+      tasks (``wanted``, ``running``, ``complete``, ``outdated``), ``update`` and ``message``,
+      ``described``, ``changes`` (what a highstate would change, ``{field: [old, new]}``; values of
+      environment variables are left out), ``error``
+    - ``missing``: described ones that are not there
+    - ``tasks``: each with ``service``, ``slot``, ``node`` (id), ``state``, ``desired``, ``at`` and
+      ``error``
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.look
+    """
+    wanted = described()
+    here = {
+        item["Spec"]["Name"]: item
+        for item in __salt__["swarm.ask"]("services")
+        if item["Spec"]["Name"] in wanted or LABEL in (item["Spec"].get("Labels") or {})
+    }
+    names = {item["ID"]: name for name, item in here.items()}
+    keys = ("id", "hostname", "state", "availability")
+    return {
+        "nodes": [{key: node[key] for key in keys} for node in __salt__["swarmnode.list"]()],
+        "services": {name: _service(name, item, wanted.get(name)) for name, item in here.items()},
+        "missing": sorted(set(wanted) - set(here)),
+        "tasks": [
+            _task(names[task["ServiceID"]], task)
+            for task in __salt__["swarm.ask"]("tasks")
+            if task.get("ServiceID") in names
+        ],
+    }
+
+
+def _service(name, item, spec):
+    (mode,) = item["Spec"]["Mode"]
+    found = {
+        "image": item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
+        "mode": MODES.get(mode, mode),
+        "described": spec is not None,
+        "changes": {},
+        "error": "",
+    }
+    now = __salt__["swarmservice.status"](name)
+    found |= {key: now[key] for key in ("wanted", "running", "complete", "outdated", "message")}
+    found["update"] = now["update"] or ""
+    if spec is not None:
+        try:
+            changes = __salt__["swarmservice.plan"](name, spec)["changes"] or {}
+            found["changes"] = {
+                field: ["", ""]
+                if field.startswith("env.")
+                else [str(change["old"])[:80], str(change["new"])[:80]]
+                for field, change in list(changes.items())[:100]
+            }
+        except (CommandExecutionError, SaltInvocationError) as err:
+            found["error"] = str(err)
+    return found
+
+
+def _task(service, task):
+    status = task["Status"]
+    return {
+        "service": service,
+        "slot": task.get("Slot") or 0,
+        "node": task.get("NodeID") or "",
+        "state": status["State"],
+        "desired": task.get("DesiredState") or "",
+        "at": status.get("Timestamp") or "",
+        "error": status.get("Err") or "",
+    }
+
+
+def settle(name, timeout=0):
+    """
+    Make a workload what the master describes now: its service is changed, made, or removed where
+    the master has no replicas of it here. Return what changed, as ``swarmservice.apply`` does.
+
+    name
+        Its name.
+    timeout
+        Seconds to wait until all its tasks run; what is in the way then is an error. 0 is not to
+        wait.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.settle web timeout=60
+    """
+    spec = described().get(name)
+    if spec is None:
+        here = __salt__["swarmservice.inspect"](name)
+        if here is None:
+            return {}
+        if LABEL not in (here["Spec"].get("Labels") or {}):
+            raise CommandExecutionError(f"{name}: this service was not made from a description")
+        __salt__["swarmservice.remove"](name)
+        return {"service": {"old": name, "new": None}}
+    changes = __salt__["swarmservice.apply"](name, spec)
+    if timeout:
+        __salt__["swarmservice.wait"](name, timeout)
+    return {"service": {"old": None, "new": name}} if changes is None else changes
+
+
+def logs(name, lines=100):
+    """
+    Return the last lines that the tasks of a service said: ``lines``, each with ``at``, ``node``
+    (hostname), ``task`` (``web.1``) and ``text``, the oldest first; and ``trouble``: what Docker
+    could not get.
+
+    name
+        Its name.
+    lines
+        How many.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.logs web lines=20
+    """
+    lines = min(int(lines), MOST_LINES)
+    here = __salt__["swarmservice.inspect"](name)
+    if here is None:
+        raise CommandExecutionError(f"{name}: the swarm has no such service")
+    stream = __salt__["swarm.ask"](
+        "service_logs",
+        here["ID"],
+        details=True,
+        timestamps=True,
+        stdout=True,
+        stderr=True,
+        tail=lines,
+        is_tty=False,
+    )
+    hosts = {node["id"]: node["hostname"] for node in __salt__["swarmnode.list"]()}
+    slots = {task["ID"]: task.get("Slot") for task in __salt__["swarm.ask"]("tasks")}
+    said, trouble = [], []
+    for line in _read(stream, trouble):
+        at, _, rest = line.partition(" ")
+        details, _, text = rest.partition(" ")
+        facts = dict(item.partition("=")[::2] for item in details.split(","))
+        node = facts.get("com.docker.swarm.node.id")
+        if node is None:
+            trouble.append(line[:MOST_LINE])
+            continue
+        slot = slots.get(facts.get("com.docker.swarm.task.id"))
+        task = f"{name}.{slot}" if slot else name
+        said.append(
+            {"at": at, "node": hosts.get(node, node), "task": task, "text": text[:MOST_LINE]}
+        )
+    said.sort(key=lambda one: one["at"])
+    return {"lines": said[-lines:], "trouble": trouble[:20]}
+
+
+def _read(stream, trouble):
+    """Lines of a stream. Docker waits without end for a node that is about to be found dead."""
+    chunks = []
+
+    def read():
+        size = 0
+        try:
+            for chunk in stream:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MOST_BYTES:
+                    trouble.append(f"only the first {MOST_BYTES // 2**20} MB were read")
+                    return
+        except Exception as err:  # of whichever library is below the SDK
+            trouble.append(f"reading stopped: {err}")
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(LOG_SECONDS)
+    if reader.is_alive():
+        trouble.append(f"a node has not sent all of its lines within {LOG_SECONDS} s")
+    text = b"".join(list(chunks)).decode("utf-8", "replace")
+    return [line.rstrip("\r") for line in text.split("\n") if line]

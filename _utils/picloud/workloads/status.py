@@ -1,0 +1,298 @@
+"""
+What ``salt-run workload.status`` shows: what is described of each workload against what runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from picloud.rejoin.pages import table
+from picloud.status import ago
+from picloud.workloads.fleet import Described
+from picloud.workloads.overrides import Overrides
+from picloud.workloads.pages import where
+from picloud.workloads.seen import ALIVE, FAILED, WAITING, Seen, Service, Task
+
+HEADS = ("workload", "site", "image", "mode", "tasks", "as described", "where", "last fault")
+#: Fields that are named of a service that is not as described.
+NAMED = 3
+
+
+def page(
+    cloud: Described,
+    seen: Mapping[str, Seen],
+    said: Overrides,
+    now: float,
+    only: str | None = None,
+) -> dict[str, Any]:
+    """
+    Return the page of workloads, one row for each at each site.
+
+    cloud
+        The cloud.
+    seen
+        What a manager of each site says, by site.
+    said
+        What was said by hand.
+    now
+        The time, in seconds since 1970.
+    only
+        The only workload to show, with a row for each of its tasks.
+
+    Each row is in ``workloads`` as data, by name and site; ``bad`` of it says why it is not as it
+    should be, and the page has ``retcode`` 1 when one is not.
+    """
+    racks = {node: rack.name for rack in cloud.racks.values() for node in rack.column("id")}
+    found = [
+        _row(cloud, (site, one), name, said, now)
+        for site, one in seen.items()
+        for name in _names(one)
+        if only in (None, name)
+    ]
+    missing = [name for name in cloud.common.workloads if only in (None, name)]
+    known = {row["workload"] for row in found}
+    found += [_nowhere(cloud, name, said) for name in missing if name not in known]
+    order = {name: number for number, name in enumerate(cloud.common.workloads)}
+    found.sort(key=lambda row: (order.get(row["workload"], len(order)), row["site"]))
+    heads: tuple[str, ...] = ("task", "node", "rack", "state", "since", "fault")
+    cells = [_task(row, task, racks, now) for row in found for task in row["tasks"]]
+    if only is None:
+        heads = HEADS
+        cells = [_cells(row, racks, now) for row in found]
+    shown = table(heads, cells, _summary(found, only))
+    return shown | {
+        "workloads": {
+            name: {row["site"]: row for row in found if row["workload"] == name}
+            for name in dict.fromkeys(row["workload"] for row in found)
+        },
+        "scaled": dict(said.scales),
+        "drained": sorted(said.drained),
+        "notices": _notices(found, seen, said, only),
+        "retcode": int(any(row["bad"] for row in found)),
+    }
+
+
+def _names(seen: Seen) -> list[str]:
+    return list(dict.fromkeys((*seen.services, *seen.missing)))
+
+
+def _row(
+    cloud: Described, at: tuple[str, Seen], name: str, said: Overrides, now: float
+) -> dict[str, Any]:
+    """What is known of a workload at a site."""
+    site, seen = at
+    tasks = [task for task in seen.tasks if task.service == name]
+    service = seen.services.get(name)
+    names = seen.names()
+    where_runs = Counter(
+        names.get(task.node, task.node) for task in tasks if task.state == "running"
+    )
+    row = {
+        "workload": name,
+        "site": site,
+        "image": "-",
+        "mode": "-",
+        "wanted": 0,
+        "running": 0,
+        "complete": 0,
+        "nodes": dict(where_runs),
+        "described": _replicas(cloud, name),
+        "scaled": said.scales.get(name),
+        "fault": _last_fault(tasks, names, now),
+        "tasks": [_facts(task, names) for task in _shown(tasks)],
+        "update": "",
+        "changes": {},
+    }
+    if service is not None:
+        row |= service.model_dump(include={"image", "mode", "wanted", "running", "complete"})
+        row["image"] = service.image.partition("@")[0]
+        row["update"] = service.update
+        row["changes"] = {field: list(values) for field, values in service.changes.items()}
+    row["drift"] = drift(service)
+    row["bad"] = _bad(row, service)
+    return row
+
+
+def _nowhere(cloud: Described, name: str, said: Overrides) -> dict[str, Any]:
+    """A workload that no swarm has, and of which no manager was told."""
+    one = cloud.common.workloads[name]
+    zero = said.scales.get(name, one.replicas) == 0
+    return {
+        "workload": name,
+        "site": "-",
+        "image": f"{one.image}:{cloud.common.container_images[one.image].tag}",
+        "mode": one.mode,
+        "wanted": 0,
+        "running": 0,
+        "complete": 0,
+        "nodes": {},
+        "described": _replicas(cloud, name),
+        "scaled": said.scales.get(name),
+        "fault": "",
+        "tasks": [],
+        "update": "",
+        "changes": {},
+        "drift": "" if zero else "no: no manager was told of it yet",
+        "bad": "" if zero else "runs nowhere: no manager was told of it yet",
+    }
+
+
+def _replicas(cloud: Described, name: str) -> int | None:
+    one = cloud.common.workloads.get(name)
+    if one is None or one.mode == "global":
+        return None
+    return 1 if one.replicas is None else one.replicas
+
+
+def drift(service: Service | None) -> str:
+    """
+    Say in words how a service differs from its description; nothing when it does not.
+
+    service
+        The service, None where it is missing.
+
+    .. code-block:: python
+
+        drift(seen.services["web"])     # "no: replicas is 1, not 3"
+    """
+    if service is None:
+        return "no: the swarm has no such service yet"
+    if service.error:
+        return f"not known: {service.error}"
+    if not service.described:
+        return "no: it is described no more"
+    if not service.changes:
+        return ""
+    said = [_change(field, *values) for field, values in service.changes.items()]
+    more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    return f"no: {', '.join(said[:NAMED])}{more}"
+
+
+def _change(field: str, old: str, new: str) -> str:
+    return f"{field} is {old}, not {new}" if old or new else f"{field} differs"
+
+
+def _bad(row: Mapping[str, Any], service: Service | None) -> str:
+    """Why a workload is not as it should be, nothing when it is."""
+    said = [row["drift"]] if row["drift"] else []
+    if service is not None:
+        done = row["complete"] if _ends(service) else row["running"]
+        if done < row["wanted"] and not (_ends(service) and not row["fault"]):
+            said.append(f"{done} of {row['wanted']} tasks run")
+        if service.update in ("paused", "rollback_paused", "rollback_completed"):
+            said.append(f"update {service.update.replace('_', ' ')}: {service.message}")
+    return "; ".join(said)
+
+
+def _ends(service: Service) -> bool:
+    return service.mode.endswith("job")
+
+
+def _last_fault(tasks: Iterable[Task], names: Mapping[str, str], now: float) -> str:
+    """What went wrong last: of tasks that wait, or else of those that failed."""
+    wrong = [task for task in tasks if task.error and task.state in (*FAILED, *WAITING)]
+    if not wrong:
+        return ""
+    task = max(wrong, key=lambda task: (task.state in WAITING, task.seconds))
+    node = names.get(task.node, task.node)
+    if task.state in WAITING:
+        return f"waits: {task.error}"
+    return f"{node or 'no node'}, {ago(task.seconds or None, now)}: {task.error}"
+
+
+def _shown(tasks: Iterable[Task]) -> list[Task]:
+    """Of each slot what runs or waits, and the last one that failed."""
+    found: dict[tuple[int, str, bool], Task] = {}
+    for task in sorted(tasks, key=lambda task: task.seconds):
+        lives = task.state in (*ALIVE, *WAITING, "complete")
+        if lives or task.state in FAILED:
+            found[task.slot, "" if task.slot else task.node, lives] = task
+    return sorted(found.values(), key=lambda task: (task.slot, task.node, -task.seconds))
+
+
+def _facts(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "slot": task.slot,
+        "node": names.get(task.node, task.node),
+        "state": task.state,
+        "at": task.seconds or None,
+        "error": task.error,
+    }
+
+
+def _cells(row: Mapping[str, Any], racks: Mapping[str, str], now: float) -> tuple[str, ...]:
+    ends = row["mode"].endswith("job")
+    done = row["complete"] if ends else row["running"]
+    return (
+        row["workload"],
+        row["site"],
+        row["image"],
+        row["mode"],
+        f"{done} of {row['wanted']}" + (" done" if ends else ""),
+        row["drift"] or _by_hand(row) or "yes",
+        where(dict(sorted(row["nodes"].items())), racks),
+        row["fault"] or "-",
+    )
+
+
+def _by_hand(row: Mapping[str, Any]) -> str:
+    if row["scaled"] is None or row["scaled"] == row["described"]:
+        return ""
+    return f"scaled to {row['scaled']} by hand, {row['described']} described"
+
+
+def _task(
+    row: Mapping[str, Any], task: Mapping[str, Any], racks: Mapping[str, str], now: float
+) -> tuple[str, ...]:
+    label = f"{row['workload']}.{task['slot']}" if task["slot"] else row["workload"]
+    rack = racks.get(task["node"], "-")
+    at = ago(task["at"], now)
+    return (label, task["node"] or "-", rack, task["state"], at, task["error"] or "-")
+
+
+def _summary(rows: list[dict[str, Any]], only: str | None) -> str:
+    if not rows:
+        return "The description has no workloads yet; docs/workloads.md tells how to write one."
+    if only is not None:
+        return "\n".join(_sentence(row) for row in rows)
+    number = len({row["workload"] for row in rows})
+    bad = len({row["workload"] for row in rows if row["bad"]})
+    count = f"{number} workload{'' if number == 1 else 's'}"
+    if not bad:
+        return f"{count}: {'it runs' if number == 1 else 'all run'} as described."
+    return f"{count}: {bad} {'is' if bad == 1 else 'are'} not as described."
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    ends = row["mode"].endswith("job")
+    done = row["complete"] if ends else row["running"]
+    text = f"{row['workload']} at {row['site']}: {done} of {row['wanted']} tasks "
+    text += f"{'are complete' if ends else 'run'}, image {row['image']}"
+    return text + "; as described: " + (row["drift"] or _by_hand(row) or "yes")
+
+
+def _notices(
+    rows: list[dict[str, Any]], seen: Mapping[str, Seen], said: Overrides, only: str | None
+) -> list[str]:
+    found = [
+        f"{row['workload']} at {row['site']}: update {row['update'].replace('_', ' ')}"
+        for row in rows
+        if row["update"] and row["update"] != "completed"
+    ]
+    if only is not None:
+        return found
+    for site, one in seen.items():
+        down = sorted({node.hostname for node in one.nodes if node.state == "down"})
+        there = {node.hostname for node in one.nodes if node.state != "down"}
+        if away := [name for name in down if name not in there]:
+            found.append(f"{site}: down: {' '.join(away)}")
+        for node in one.nodes:
+            if node.availability != "active" and node.hostname not in said.drained:
+                found.append(
+                    f"{site}: {node.hostname} is on {node.availability}, and nobody said so here"
+                )
+    if said.drained:
+        found.append(f"Drained until workload.undrain: {' '.join(sorted(said.drained))}")
+    return found
