@@ -46,7 +46,8 @@ def registry(absent=False):
     if not names:
         raise picloud_watch.NoAnswerError("The description has no site, so nodes know no master.")
     part = "registry.absent" if absent else "registry"
-    changed = held.apply(picloud_salt.CHECKOUT, names, part)
+    proxy = machine.apt_options(_cache(common)).get("Acquire::http::Proxy")
+    changed = held.apply(picloud_salt.CHECKOUT, names, part, proxy)
     where = " and ".join(f"{name}:{held.port}" for name in sorted(names))
     done = f"changed: {', '.join(changed)}" if changed else "nothing had to be changed"
     text = f"{'No registry is served any more' if absent else f'Served at {where}'}; {done}."

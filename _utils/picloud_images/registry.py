@@ -134,8 +134,13 @@ class Registry:
                 _request("DELETE", f"http://{address}/v2/{name}/manifests/{digest}", login, (404,))
 
     def sweep(self) -> int:
-        """Free the room of what no manifest uses; the bytes freed."""
+        """Free the room of what no manifest uses, and of pushes cut short; the bytes freed."""
+        root = self.storage / "docker/registry/v2"
+        if not (root / "blobs").is_dir():
+            return 0
         before = self.size()
+        for uploads in list((root / "repositories").rglob("_uploads")):
+            shutil.rmtree(uploads, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
             config = _config(self.storage, {})
             path = _shared(Path(folder), "config.yml", yaml.safe_dump(config))
@@ -177,7 +182,9 @@ class Registry:
                     served.terminate()
                     served.wait()
 
-    def apply(self, checkout: Path, names: Iterable[str], part: str = "registry") -> list[str]:
+    def apply(
+        self, checkout: Path, names: Iterable[str], part: str = "registry", proxy: str | None = None
+    ) -> list[str]:
         """
         Bring this machine to what the part ``registry`` says; what was changed, one line each.
 
@@ -187,6 +194,8 @@ class Registry:
             Names by which nodes know this master.
         part
             ``registry``, or ``registry.absent`` to take it away.
+        proxy
+            Where Debian's packages are fetched from, if not straight from the mirror.
         """
         given = {
             "names": sorted(set(names)),
@@ -219,6 +228,7 @@ class Registry:
                 f"pillar={json.dumps({'registry': given})}",
                 timeout=PUSH_S,
                 codes=(0, 1, 2),
+                env={"http_proxy": proxy} if proxy else {},
             )
         return _changed(said)
 
