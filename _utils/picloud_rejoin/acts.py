@@ -144,6 +144,8 @@ class Acts:
         level = logging.INFO if row.step == Step.CONVERGED else logging.WARNING
         log.log(level, "Rejoin of %s: %s: %s", row.node, what, row.reason)
         verified = row.step == Step.CONVERGED and str(Step.CONVERGING) in row.seconds
+        if verified:
+            self._engine.connections.expect([row.node])
         if verified or (row.step == Step.QUARANTINED and row.reason != on_record):
             reason = row.reason if row.step == Step.QUARANTINED else _took(row)
             self._decided(DecisionRow(row.node, now, row.kind, what, reason, row.card or None))

@@ -2,12 +2,12 @@
 Which cards are surely gone: those whose connection to the master could be seen, and is not there.
 """
 
-import random
-
 import picloud_jobs
 
-#: Most nodes looked up in one sweep: each costs the master the reading of its cached grains.
+#: Most nodes looked up at once: each costs the master the reading of its cached grains.
 MOST = 1000
+#: Seconds between two looks at the sockets.
+PACE_S = 5.0
 
 
 class Connections:
@@ -24,20 +24,31 @@ class Connections:
 
     def __init__(self, opts):
         self._opts = opts
-        self._seen = set()
+        self._seen, self._expected = set(), set()
+        self._looked = 0.0
 
-    def learn(self, names):
+    def expect(self, names):
         """
-        Look which nodes can be seen.
+        Take in who should be there.
 
         names
-            Ids of nodes that should be there.
+            Ids of nodes.
         """
-        new = sorted(set(names) - self._seen)
-        some = random.sample(new, min(len(new), MOST))
-        if some:
-            told = picloud_jobs.grains(self._opts, some)
-            self._seen |= picloud_jobs.connected(self._opts, told) or set()
+        self._expected.update(set(names) - self._seen)
+
+    def look(self, now):
+        """
+        Look which of those that should be there can be seen; the others are left out.
+
+        now
+            The time, in seconds since 1970.
+        """
+        if not self._expected or 0 <= now - self._looked < PACE_S:
+            return
+        self._looked = now
+        some = [self._expected.pop() for _ in range(min(len(self._expected), MOST))]
+        told = picloud_jobs.grains(self._opts, some)
+        self._seen |= picloud_jobs.connected(self._opts, told) or set()
 
     def gone(self, name):
         """

@@ -195,6 +195,7 @@ class Engine:
         self._check(now)
         self._overdue(now)
         self._dispatch(now)
+        self.connections.look(now)
         if now - self._swept > self.policy.sweep_s:
             self._swept = now
             sweep(self, now)

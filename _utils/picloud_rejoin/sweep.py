@@ -79,7 +79,7 @@ def sweep(engine, now):
         for public in engine.keys.offered(name)
     ]
     rows = engine.ledger.rejoins.all()
-    engine.connections.learn(row.node for row in rows if row.step == Step.CONVERGED)
+    engine.connections.expect(row.node for row in rows if row.step == Step.CONVERGED)
     recorded = {row.node for row in rows}
     unknown = {name for name in names["accepted"] - recorded if engine.cloud.node(name)}
     unheard = {row.node for row in rows if row.step in ASKING and row.step_at < now - QUIET_S}

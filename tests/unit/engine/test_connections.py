@@ -3,6 +3,7 @@
 import pytest
 from picloud.identity import CardState, fingerprint
 from picloud.ledger import CardRow
+from picloud_rejoin.connections import Connections
 
 from tests.unit.engine.test_way_back import OWN, Head
 
@@ -24,7 +25,6 @@ def head(tmp_path, monkeypatch):
     )
     monkeypatch.setattr("picloud_jobs.connected", connected)
     head.card("pi0")
-    head.up("pi0", OWN["pi0"])
     head.engine.keys.offered = lambda name: [PUBLIC]
     head.engine.keys.forget_denied = lambda name, public: None
     new = CardRow("card-1", "pi0", False, fingerprint(PUBLIC), CardState.ISSUED, public=PUBLIC)
@@ -53,12 +53,22 @@ def let_in_after(head):
 )
 def test_how_long_the_present_card_is_waited_for(head, seen, there, seconds):
     head.there = seen
-    head.rounds(61)  # a sweep
+    head.up("pi0", OWN["pi0"])
+    head.rounds(1)
     head.there = there
     assert let_in_after(head) == seconds
 
 
-def test_who_is_seen_is_looked_up_once(head):
+def test_who_was_there_before_the_engine_is_looked_up_in_a_sweep(head):
+    head.up("pi0", OWN["pi0"])
+    head.engine.connections = Connections(head.engine.opts)
+    head.rounds(61)
+    head.there.clear()
+    assert let_in_after(head) == 1
+
+
+def test_who_was_seen_is_not_looked_up_again(head):
+    head.up("pi0", OWN["pi0"])
     head.rounds(61)
     head.looked_up.clear()
     head.rounds(61)
@@ -67,7 +77,8 @@ def test_who_is_seen_is_looked_up_once(head):
 
 @pytest.mark.parametrize("said", [None, {}], ids=["no cache", "no grains"])
 def test_a_master_that_cannot_tell_waits(head, monkeypatch, said):
-    head.rounds(61)
+    head.up("pi0", OWN["pi0"])
+    head.rounds(1)
     monkeypatch.setattr("picloud_jobs.grains", lambda opts, names: said or {})
     monkeypatch.setattr(
         "picloud_jobs.connected", lambda opts, told: None if said is None else set()
