@@ -33,7 +33,8 @@ def __virtual__():
 
 def described():
     """
-    Return the services that the master describes for this swarm, by name.
+    Return what the master describes for this swarm: ``services`` by name, and ``refused``: why a
+    service is not to be applied now, by name.
 
     CLI Example:
 
@@ -51,7 +52,7 @@ def described():
         raise CommandExecutionError(
             "the master tells this node of no workloads: it is no manager in the description"
         )
-    return told["services"]
+    return {"services": told["services"], "refused": told.get("refused") or {}}
 
 
 def look():
@@ -64,6 +65,7 @@ def look():
       ``described``, ``changes`` (what a highstate would change, ``{field: [old, new]}``; values of
       environment variables are left out), ``error``
     - ``missing``: described ones that are not there
+    - ``refused``: described ones that are not applied now, by name with the reason
     - ``tasks``: each with ``service``, ``slot``, ``node`` (id), ``state``, ``desired``, ``at`` and
       ``error``
 
@@ -73,7 +75,8 @@ def look():
 
         salt pi0 swarmwork.look
     """
-    wanted = described()
+    told = described()
+    wanted, refused = told["services"], told["refused"]
     here = {
         item["Spec"]["Name"]: item
         for item in __salt__["swarm.ask"]("services")
@@ -83,8 +86,12 @@ def look():
     keys = ("id", "hostname", "state", "availability")
     return {
         "nodes": [{key: node[key] for key in keys} for node in __salt__["swarmnode.list"]()],
-        "services": {name: _service(name, item, wanted.get(name)) for name, item in here.items()},
+        "services": {
+            name: _service(name, item, wanted.get(name), name not in refused)
+            for name, item in here.items()
+        },
         "missing": sorted(set(wanted) - set(here)),
+        "refused": refused,
         "tasks": [
             _task(names[task["ServiceID"]], task)
             for task in __salt__["swarm.ask"]("tasks")
@@ -93,7 +100,7 @@ def look():
     }
 
 
-def _service(name, item, spec):
+def _service(name, item, spec, compared):
     (mode,) = item["Spec"]["Mode"]
     found = {
         "image": item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
@@ -105,7 +112,7 @@ def _service(name, item, spec):
     now = __salt__["swarmservice.status"](name)
     found |= {key: now[key] for key in ("wanted", "running", "complete", "outdated", "message")}
     found["update"] = now["update"] or ""
-    if spec is not None:
+    if spec is not None and compared:
         try:
             changes = __salt__["swarmservice.plan"](name, spec)["changes"] or {}
             found["changes"] = {
@@ -149,7 +156,10 @@ def settle(name, timeout=0):
 
         salt pi0 swarmwork.settle web timeout=60
     """
-    spec = described().get(name)
+    told = described()
+    spec = told["services"].get(name)
+    if name in told["refused"]:
+        raise CommandExecutionError(f"{name}: stays as it is: {told['refused'][name]}")
     if spec is None:
         here = __salt__["swarmservice.inspect"](name)
         if here is None:

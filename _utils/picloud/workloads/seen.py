@@ -91,6 +91,8 @@ class Seen(Answer):
         Services by name: described ones, and those that were.
     missing
         Services that are described and are not there.
+    refused
+        Why services that are described are not applied now, by name.
     tasks
         Tasks of the services.
     """
@@ -98,6 +100,7 @@ class Seen(Answer):
     nodes: tuple[Node, ...] = Field(max_length=20_000)
     services: dict[Said, Service] = Field(max_length=5_000)
     missing: tuple[Said, ...] = Field(max_length=5_000)
+    refused: dict[Said, Said] = Field(default_factory=dict, max_length=5_000)
     tasks: tuple[Task, ...] = Field(max_length=100_000)
 
     def names(self) -> dict[str, str]:

@@ -110,7 +110,7 @@ def _row(
         row["image"] = service.image.partition("@")[0]
         row["update"] = service.update
         row["changes"] = {field: list(values) for field, values in service.changes.items()}
-    row["drift"] = drift(service)
+    row["drift"] = drift(service, seen.refused.get(name, ""))
     row["bad"] = _bad(row, service)
     return row
 
@@ -146,17 +146,21 @@ def _replicas(cloud: Described, name: str) -> int | None:
     return 1 if one.replicas is None else one.replicas
 
 
-def drift(service: Service | None) -> str:
+def drift(service: Service | None, refused: str = "") -> str:
     """
     Say in words how a service differs from its description; nothing when it does not.
 
     service
         The service, None where it is missing.
+    refused
+        Why it is not applied now.
 
     .. code-block:: python
 
         drift(seen.services["web"])     # "no: replicas is 1, not 3"
     """
+    if refused:
+        return f"no: {'stays as it is' if service else 'is not started'}: {refused}"
     if service is None:
         return "no: the swarm has no such service yet"
     if service.error:

@@ -52,7 +52,7 @@ def task(engine, name, slot, state="running", **more):
     ],
 )
 def test_what_is_described_is_asked_of_the_master(told, pillar, said):
-    assert swarmwork.described() == {"web": SPEC}
+    assert swarmwork.described() == {"services": {"web": SPEC}, "refused": {}}
     told.clear()
     told.update(pillar)
     with pytest.raises(CommandExecutionError, match=said):
@@ -76,6 +76,22 @@ def test_a_service_that_somebody_else_made_is_not_taken_away(engine, told):
     with pytest.raises(CommandExecutionError, match="not made from a description"):
         swarmwork.settle("web")
     assert len(engine.service_list) == 1
+
+
+def test_a_service_that_is_refused_stays_as_it_is(engine, told):
+    swarmwork.settle("web")
+    told["picloud"]["workloads"] = {
+        "services": {"web": {**SPEC, "image": "picloud/web:2"}},
+        "refused": {"web": "picloud/web:2 was not built"},
+    }
+    with pytest.raises(CommandExecutionError, match="web: stays as it is: picloud/web:2 was not"):
+        swarmwork.settle("web")
+    seen = swarmwork.look()
+    assert seen["refused"] == {"web": "picloud/web:2 was not built"}
+    assert (seen["services"]["web"]["image"], seen["services"]["web"]["changes"]) == (
+        "picloud/web:1",
+        {},
+    )
 
 
 def test_settling_waits_for_the_tasks_and_says_what_is_in_the_way(engine, monkeypatch):

@@ -105,6 +105,16 @@ def test_how_a_service_differs(service: dict[str, Any] | None, said: str) -> Non
     assert status.drift(one) == said
 
 
+def test_a_service_that_is_refused_says_why() -> None:
+    why = "picloud/any:2 was not built"
+    web = Service.model_validate(SERVICE)
+    assert status.drift(web, why) == f"no: stays as it is: {why}"
+    assert status.drift(None, why) == f"no: is not started: {why}"
+    one = read({**seen(ALL).model_dump(), "refused": {"web": why}}, Seen)
+    page, _ = shown(one)
+    assert page["workloads"]["web"]["a"]["bad"] == f"no: stays as it is: {why}"
+
+
 def test_a_task_that_waits_says_why_before_one_that_failed() -> None:
     waits = task("web", 3, None, "pending", error="no suitable node (3 nodes not available)")
     failed = task("web", 2, 1, "failed", error="exit", at="2026-11-21T10:00:00Z")
