@@ -145,7 +145,8 @@ class Answers:
             return str(err)
         board = proof.board(report)
         if function == buses.VERIFY:
-            self._verified(node, public, board, report)
+            if not self._engine.rollouts.verified(node, report, time.time()):
+                self._verified(node, public, board, report)
         elif self._decided.get(node, ("",))[0] == report["nonce"]:
             self._second(node, public, board)
         elif self._engine.probes.answered(node, report["nonce"], board.serial):

@@ -22,6 +22,7 @@ from picloud.ledger.strangers import Stranger
 from picloud.rejoin import steps
 from picloud.rejoin.schedule import Waiting, pick
 from picloud.rejoin.steps import Step
+from picloud_rollout import Rollouts
 
 from picloud_rejoin import bus as buses
 from picloud_rejoin.acts import Acts
@@ -77,6 +78,7 @@ class Engine:
         self.history = LedgerHistory(ledger, self.probes)
         self.acts = Acts(self)
         self.answers = Answers(self)
+        self.rollouts = Rollouts(self)
         self._heard = {}
         self._checks = {}
         self._checked = {}
@@ -194,6 +196,7 @@ class Engine:
         self.answers.work(now)
         self._check(now)
         self._overdue(now)
+        self.rollouts.work(now)
         self._dispatch(now)
         self.connections.look(now)
         if now - self._swept > self.policy.sweep_s:

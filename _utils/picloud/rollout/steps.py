@@ -185,6 +185,10 @@ def _soaking(look: Look, nonce: str) -> Move | None:
 
 def _checking(look: Look) -> Move | None:
     """Wait for the answers of a wave, and decide about it."""
+    if look.hold:
+        # No highstate can be compiled, so nobody can answer: the time for it begins anew.
+        late = look.seconds > AGAIN_S
+        return Move(replace(look.rollout, step_at=look.now)) if late else None
     changed: dict[str, Member] = {}
     ask = []
     for one in look.wave:

@@ -1,0 +1,184 @@
+"""
+Rollouts at work: what nodes have of guarded parts is recorded, and each rollout takes its steps.
+
+The engine of rejoin calls this; it converges the nodes that a step sends, and verifies them. What a
+step does is in ``picloud.rollout``.
+"""
+
+import logging
+import secrets
+from dataclasses import replace
+
+import picloud_jobs
+from picloud.rejoin.verify import problems
+from picloud.rollout import steps
+from picloud.rollout.blocked import blocked
+from picloud.rollout.health import checked
+from picloud.rollout.types import Fact, Look, State, Step
+from picloud_rejoin import bus as buses
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks.
+PACE_S = 1.0
+#: Most steps of one rollout at one look.
+MOST = 10
+
+
+class Rollouts:
+    """
+    The rollouts of a master.
+
+    engine
+        The engine of rejoin, for its ledger, description, keys, jobs and bus.
+    """
+
+    def __init__(self, engine):
+        self._engine = engine
+        self._ledger = engine.ledger.rollouts
+        self._live = []
+        self._guarded = None
+        self._looked = 0.0
+
+    def work(self, now):
+        """
+        Take the steps that are due.
+
+        now
+            The time, in seconds since 1970.
+        """
+        if 0 <= now - self._looked < PACE_S:
+            return
+        self._looked = now
+        self._live = self._ledger.live()
+        with self._engine.alone("rollouts"):
+            self._guard()
+        for rollout in self._live:
+            with self._engine.alone(f"rollout {rollout.number}"):
+                for _ in range(MOST):
+                    if (rollout := self._step(rollout, now)) is None:
+                        break
+
+    def verified(self, node, report, now):
+        """
+        Take in what a node says that was looked at once more; tell whether it was asked for that.
+
+        node, report
+            Its id, and its report, which it signed.
+        now
+            The time, in seconds since 1970.
+        """
+        numbers = [one.number for one in self._live if one.nonce and one.nonce == report["nonce"]]
+        if not numbers:
+            return False
+        rollout = self._ledger.get(numbers[0])
+        described = self._engine.cloud.node(node)
+        if rollout.step != Step.CHECKING or described is None or self._engine.broken:
+            return True
+        for one in self._ledger.members(rollout.number, wave=rollout.wave):
+            if one.node == node and one.state == State.ASKED:
+                found = problems(report, described, self._engine.policy, now)
+                self._ledger.put(rollout, [checked(one, found)])
+        return True
+
+    def _guard(self):
+        """
+        Pin what nodes have of guarded parts, when the description changed.
+
+        A node that has no pin gets what is described: a new one has nothing to be put back to.
+        """
+        cloud = self._engine.cloud
+        if cloud is self._guarded:
+            return
+        parts, pins = cloud.rollout.parts, self._ledger.pins()
+        if parts or pins:
+            ids, live = cloud.ids(), {one.part for one in self._live}
+            gone = [(n, part) for n, part in pins if n not in ids or part not in parts]
+            if gone := [pin for pin in gone if pin[1] not in live]:
+                self._ledger.unpin(gone)
+            new = [n for n in ids if any((n, part) not in pins for part in parts)]
+            if found := [pin for node in new for pin in self._present(node, pins)]:
+                self._ledger.pin(found)
+                log.info("Rollout guards %d settings of nodes", len(found))
+        self._guarded = cloud
+
+    def _present(self, node, pins):
+        """What a node has of guarded parts that are not pinned."""
+        view = self._view(node)
+        return [
+            (node, part, view[part]) for part in view.get("guarded", ()) if (node, part) not in pins
+        ]
+
+    def _view(self, node):
+        """What is described for a node; nothing for one that is not described."""
+        return self._engine.store.view(node)[0] or {}
+
+    def _step(self, rollout, now):
+        """Take the next step of a rollout, and return the rollout; None if there is no step."""
+        look = self._look(rollout, now)
+        move = steps.step(look, secrets.token_hex(16))
+        if move is None:
+            return None
+        rows = self._engine.ledger.rejoins.of([*move.send, *move.doubt])
+        ways = [steps.sent(rows[node], rollout.part, now) for node in move.send]
+        ways += [replace(rows[node], verified=False) for node in move.doubt if node in rows]
+        self._ledger.put(move.rollout, move.members, ways)
+        self._engine.jobs.send(list(move.ask), buses.VERIFY, move.rollout.nonce)
+        self._told(rollout, move.rollout)
+        self._live = [move.rollout if one is rollout else one for one in self._live]
+        return move.rollout
+
+    def _look(self, rollout, now):
+        """All that the next step of a rollout follows from."""
+        members = self._ledger.members(rollout.number, wave=rollout.wave)
+        hold = "waits until the description is mended: salt-run picloud.validate"
+        refused = self._refused(rollout, members) if rollout.step == Step.NEXT else ""
+        look = Look(
+            rollout,
+            members,
+            {},
+            now,
+            hold if self._engine.broken else "",
+            refused,
+            lambda one: self._barred(rollout, one),
+        )
+        if look.whole:
+            members = self._ledger.members(rollout.number, upto=rollout.wave)
+        return replace(look, members=members, facts=self._facts(members))
+
+    def _facts(self, members):
+        """What is known of some members."""
+        rows = self._engine.ledger.rejoins.of([one.node for one in members])
+        asked = (State.CONVERGING, State.RETURNING)
+        names = [one.node for one in members if one.state in asked and not one.at]
+        names = [name for name in names if self._engine.keys.accepted(name) is not None]
+        told = picloud_jobs.grains(self._engine.opts, names)
+        there = picloud_jobs.connected(self._engine.opts, told) if names else ()
+        there = set(names) if there is None else there
+        return {one.node: Fact(one.node in there, rows.get(one.node)) for one in members}
+
+    def _refused(self, rollout, members):
+        """Why a wave may not get the change any more: its version was blocked meanwhile."""
+        settings = self._ledger.settings(one.new for one in members)
+        return next(filter(None, (self._why_not(rollout, m, settings[m.new]) for m in members)), "")
+
+    def _barred(self, rollout, member):
+        """Why a node may not be put back to what it had."""
+        settings = self._ledger.settings([member.old])[member.old]
+        return self._why_not(rollout, member, settings)
+
+    def _why_not(self, rollout, member, settings):
+        view = self._view(member.node)
+        if rollout.part not in view:
+            return ""
+        return blocked(rollout.part, settings, view[rollout.part], view["board"]["arch"])
+
+    def _told(self, old, new):
+        """Say what a rollout has come to, in the log and to whoever listens."""
+        if (old.step, old.wave, old.reason) == (new.step, new.wave, new.reason):
+            return
+        stops = new.step in (Step.RETURNING, Step.STOPPED)
+        name = f"wave {new.wave + 1} of {len(new.waves)}, {new.waves[new.wave]}"
+        said = f": {new.reason}" if new.reason else ""
+        level = logging.WARNING if stops else logging.INFO
+        log.log(level, "Rollout %d of %s (%s): %s%s", new.number, new.part, name, new.step, said)
