@@ -69,15 +69,31 @@ def ext_pillar(minion_id, pillar, path=None):
         )
     if view is None:
         return _lobby(minion_id)
+    view, unknown = _in_force(minion_id, view)
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if "keep" in view:
         data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
     if "workloads" in view:
         data["picloud"] |= _by_hand(store, view)
     data["picloud"] = told.tell(data["picloud"], __opts__)
-    if faults:
-        data["_errors"] = [_reason(faults)]
+    if faults or unknown:
+        data["_errors"] = [_reason(faults) if faults else unknown]
     return data
+
+
+def _in_force(minion_id, view):
+    """
+    A node's view with the settings of guarded parts that it is to have, whatever is described; and
+    why nobody knows them, else nothing.
+    """
+    guarded = view.pop("guarded", ())
+    if not guarded:
+        return view, ""
+    try:
+        return view | picloud_salt.ledger(__opts__).rollouts.pinned(minion_id, guarded), ""
+    except StorageError as err:
+        parts = ", ".join(guarded)
+        return view, f"Nobody knows what {parts} is to be here, so nothing is applied: {err}"
 
 
 def _by_hand(store, view):
