@@ -97,12 +97,15 @@ fmt: venv ## format the Python files
 	@$(BIN)/ruff format $(CHECKED)
 	@$(BIN)/ruff check --fix $(CHECKED)
 
+QUICK = $(BIN)/pytest -q -n logical --maxprocesses 4 --dist loadfile tests/unit tests/functional
+
 check: lint ## lint, unit and functional tests: no root, no network, no daemon
-	@$(BIN)/pytest -q -n logical --maxprocesses 4 --dist loadfile tests/unit tests/functional
+	@$(QUICK)
 
 test: lint ## every level: check, then integration and lab tests (root)
 	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" || lab/host-packages postgresql
-	@$(BIN)/pytest tests -m "not slow"
+	@failed=0; $(QUICK) || failed=1; \
+	$(BIN)/pytest tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
 
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
 	@$(BIN)/pytest tests -m slow
