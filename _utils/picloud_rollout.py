@@ -14,7 +14,7 @@ from picloud.rejoin.verify import problems
 from picloud.rollout import steps
 from picloud.rollout.blocked import blocked
 from picloud.rollout.health import checked
-from picloud.rollout.types import Fact, Look, State, Step
+from picloud.rollout.types import ENDS, Fact, Look, State, Step
 from picloud_rejoin import bus as buses
 
 log = logging.getLogger(__name__)
@@ -181,4 +181,6 @@ class Rollouts:
         name = f"wave {new.wave + 1} of {len(new.waves)}, {new.waves[new.wave]}"
         said = f": {new.reason}" if new.reason else ""
         level = logging.WARNING if stops else logging.INFO
+        if new.step in ENDS:
+            self._engine.bus.rollout_ended(new)
         log.log(level, "Rollout %d of %s (%s): %s%s", new.number, new.part, name, new.step, said)

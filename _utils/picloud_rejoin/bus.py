@@ -61,6 +61,11 @@ class Bus:
         """Fire a public event."""
         self._told.fire_event({"node": node, **data}, f"{PREFIX}/{what}/{node}")
 
+    def rollout_ended(self, rollout):
+        """Tell how a rollout ended: done, stopped or aborted."""
+        data = {"rollout": rollout.number, "part": rollout.part, "reason": rollout.reason}
+        self._told.fire_event(data, f"picloud/rollout/{rollout.step}")
+
     def go(self, token):
         """Ask for a batch to be converged: all that the event says is the batch's token."""
         self._told.fire_event({"batch": token}, f"{PREFIX}/go")

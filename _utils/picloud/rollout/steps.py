@@ -26,6 +26,8 @@ CLOCK_S = 5.0
 AWAY_S = 60.0
 Follow = Callable[[Look, Member, Fact], Member]
 
+#: Steps that take too long some time.
+LIMITED = (Step.CONVERGING, Step.CHECKING, Step.RETURNING)
 #: States of nodes that something was asked of.
 UNDER_WAY = (State.CONVERGING, State.CONVERGED, State.ASKED)
 #: The kind of a way back that a rollout began.
@@ -50,6 +52,9 @@ def step(look: Look, nonce: str) -> Move | None:
         return None
     if look.seconds < -CLOCK_S:
         return _clamped(look)
+    if look.hold and at in LIMITED and look.seconds > AGAIN_S:
+        # No highstate can be compiled, so nobody gets ready: the time for it begins anew.
+        return Move(replace(look.rollout, step_at=look.now))
     if at is Step.RETURNING:
         return _returning(look)
     if look.stops:
@@ -185,10 +190,6 @@ def _soaking(look: Look, nonce: str) -> Move | None:
 
 def _checking(look: Look) -> Move | None:
     """Wait for the answers of a wave, and decide about it."""
-    if look.hold:
-        # No highstate can be compiled, so nobody can answer: the time for it begins anew.
-        late = look.seconds > AGAIN_S
-        return Move(replace(look.rollout, step_at=look.now)) if late else None
     changed: dict[str, Member] = {}
     ask = []
     for one in look.wave:
@@ -262,5 +263,5 @@ def _home(members: Sequence[Member]) -> str:
     back = [one for one in members if one.state == State.RETURNED]
     stuck = [one for one in members if one.state == State.STUCK]
     count = len(back) + len(stuck)
-    said = f"{len(back)} of {count} node{'' if count == 1 else 's'} have again what they had"
+    said = f"put back: {len(back)} of {count}"
     return f"{said}; not put back: {named(stuck)}" if stuck else said

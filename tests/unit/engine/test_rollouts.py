@@ -30,12 +30,20 @@ def described(version="1.6.2-1", policy=POLICY, blocked="1.7.0-1*"):
     return build(from_texts(texts))
 
 
+class Listened(Bus):
+    """A bus that keeps how rollouts ended."""
+
+    def rollout_ended(self, rollout):
+        self.told.append(("rollout", rollout.step, rollout.reason))
+
+
 class Site(Head):
     """An engine, two nodes that are converged, and their cloud."""
 
     def __init__(self, folder, monkeypatch):
         super().__init__(folder, monkeypatch)
         self.cloud = described()
+        self.engine.bus = Listened()
         self.engine.store.view = lambda node: (self.cloud.view(node), ())
         for node in OWN:
             self.card(node)
@@ -46,7 +54,12 @@ class Site(Head):
         """The master is killed and starts again: all that is in memory is gone."""
         old = self.engine
         self.engine = Engine(
-            old.opts, ledger=self.ledger, store=old.store, keys=old.keys, bus=Bus(), jobs=Jobs()
+            old.opts,
+            ledger=self.ledger,
+            store=old.store,
+            keys=old.keys,
+            bus=Listened(),
+            jobs=Jobs(),
         )
         self.engine.resume()
         self.rounds()
@@ -116,6 +129,7 @@ def test_a_change_reaches_the_canary_then_the_others(site):
     assert site.versions() == ["1.7.1-1", "1.7.1-1"]
     site.wave("pi1")
     assert (site.rollout.step, site.states()) == ("done", ["healthy", "healthy"])
+    assert ("rollout", "done", "") in site.engine.bus.told
 
 
 def test_a_canary_that_fails_is_put_back(site):
@@ -127,6 +141,7 @@ def test_a_canary_that_fails_is_put_back(site):
     assert (site.rollout.step, site.states()) == ("stopped", ["back", "waiting"])
     assert "pi0: try 1 failed: services are down: docker" in site.rollout.reason
     assert site.row("pi1").kind != "rollout"
+    assert ("rollout", "stopped", site.rollout.reason) in site.engine.bus.told
 
 
 def test_a_report_signed_by_another_node_does_not_count(site):

@@ -37,7 +37,7 @@ def test_a_canary_that_fails_is_put_back_and_nobody_else_sees_the_change():
     assert world.states() == {"a": State.RETURNED, "b": State.WAITING, "c": State.WAITING}
     assert world.rollout.reason == (
         "wave 1 (wave 0): 1 of 1 node failed, 100 % have to be healthy: a: try 1 failed: services"
-        " are down: docker; 1 of 1 node have again what they had"
+        " are down: docker; put back: 1 of 1"
     )
 
 
@@ -203,8 +203,7 @@ def test_what_cannot_be_put_back_says_so():
     assert world.settle() == Step.STOPPED
     assert world.states()["a"] == State.STUCK
     assert world.rollout.reason.endswith(
-        "0 of 1 node have again what they had; not put back: a: try 1 failed: states fail:"
-        " docker-engine"
+        "put back: 0 of 1; not put back: a: try 1 failed: states fail: docker-engine"
     )
 
 
@@ -253,7 +252,7 @@ def test_abort_puts_all_waves_back():
     world.converge()
     assert world.settle() == Step.ABORTED
     assert set(world.pins().values()) == {"old"}
-    assert "3 of 3 nodes have again what they had" in world.rollout.reason
+    assert "put back: 3 of 3" in world.rollout.reason
 
 
 def test_abandon_leaves_all_as_it_is():
@@ -308,3 +307,21 @@ def test_a_clock_that_goes_back_begins_the_step_anew_and_loses_nothing():
     world.settle()
     world.now += 61
     assert world.settle() == Step.CHECKING
+
+
+def test_while_the_description_is_broken_no_time_runs_out():
+    world = two_waves()
+    world.settle()
+    world.hold = "waits until the description is mended"
+    for _ in range(20):
+        world.now += 190
+        assert world.settle() == Step.CONVERGING
+    world.hold = ""
+    world.converge()
+    assert world.settle() == Step.SOAKING
+    world.now += 61
+    world.settle()
+    world.hold = "waits until the description is mended"
+    for _ in range(20):
+        world.now += 190
+        assert world.settle() == Step.CHECKING
