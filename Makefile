@@ -16,7 +16,7 @@ BIN     := .venv/bin
 STAMP   := .venv/.made
 RUNLAB   = $(ENV) $(BIN)/python -m lab --name $(LAB)
 ENV      = PYTHONPATH=.:_utils
-CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab master/keep/authorized_keys tests tools
+CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab master/keep/authorized_keys salt/workloads tests tools
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down shell logs salt run swap swap-board exchange clone impostor powercut \
