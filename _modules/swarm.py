@@ -113,7 +113,7 @@ def info():
         "managers": sorted(item["Addr"] for item in swarm.get("RemoteManagers") or ()),
         "cluster": (swarm.get("Cluster") or {}).get("ID") or None,
         "live_restore": bool(facts.get("LiveRestoreEnabled")),
-        "resources": __salt__["swarmspec.generic"](facts.get("GenericResources")),
+        "resources": __salt__["swarmvalues.generic"](facts.get("GenericResources")),
     }
 
 

@@ -41,7 +41,7 @@ def _facts(node):
         "engine_labels": engine.get("Labels") or {},
         "cpus": resources.get("NanoCPUs", 0) / 10**9,
         "memory": resources.get("MemoryBytes", 0),
-        "resources": __salt__["swarmspec.generic"](resources.get("GenericResources")),
+        "resources": __salt__["swarmvalues.generic"](resources.get("GenericResources")),
     }
 
 

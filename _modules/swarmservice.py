@@ -109,7 +109,7 @@ def plan(name, spec, planned=None):
     names = {entry["id"]: entry["name"] for entry in known["networks"].values()}
     changes = None
     if here:
-        changes = __salt__["swarmspec.difference"](here["Spec"], wanted, names)
+        changes = __salt__["swarmdiff.difference"](here["Spec"], wanted, names)
     return {"spec": wanted, "changes": changes}
 
 

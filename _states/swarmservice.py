@@ -51,7 +51,7 @@ def present(name, spec, timeout=0):
         plan = __salt__["swarmservice.plan"](name, spec, planned)
         changes = plan["changes"]
         if changes is None:
-            new = __salt__["swarmspec.difference"]({}, plan["spec"])
+            new = __salt__["swarmdiff.difference"]({}, plan["spec"])
             changes = {"service": {"old": None, "new": new["image"]["new"]}}
         if changes and __opts__["test"]:
             ret["changes"] = changes

@@ -10,10 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from _modules import (
     swarm,
     swarmdata,
+    swarmdiff,
+    swarmfields,
     swarmnetwork,
     swarmnode,
     swarmservice,
     swarmspec,
+    swarmvalues,
 )
 from _states import swarm as swarm_state
 from _states import swarmdata as swarmdata_state
@@ -23,7 +26,17 @@ from _states import swarmservice as swarmservice_state
 
 from .engine import Engine
 
-MODULES = (swarm, swarmdata, swarmnetwork, swarmnode, swarmservice, swarmspec)
+MODULES = (
+    swarm,
+    swarmdata,
+    swarmdiff,
+    swarmfields,
+    swarmnetwork,
+    swarmnode,
+    swarmservice,
+    swarmspec,
+    swarmvalues,
+)
 STATES = (
     swarm_state,
     swarmdata_state,

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from _modules import swarmspec
+from _modules import swarmdiff, swarmspec
 from tests.conftest import REPO
+from tests.unit.swarm.spec import LOADED
 
 #: A specification that says everything, and what Docker Engine 20.10 gave back for it.
 REAL = json.loads((REPO / "tests/data/swarm/service.json").read_text())
@@ -48,13 +49,18 @@ BY_CLIENT = {
 }
 
 
+@pytest.fixture
+def configure_loader_modules():
+    return LOADED
+
+
 def wanted(**changed):
     spec = {**REAL["specification"], **changed}
     return swarmspec.service("full", spec, REAL["references"])
 
 
 def difference(old, new):
-    return swarmspec.difference(old, new, NETWORKS)
+    return swarmdiff.difference(old, new, NETWORKS)
 
 
 def test_what_docker_gives_back_is_what_was_wanted():
@@ -192,7 +198,7 @@ def test_fields_that_are_not_ours_are_told_too():
 
 @pytest.mark.parametrize("mode", ["global", "replicated-job", "global-job"])
 def test_modes_have_what_they_have(mode):
-    found = swarmspec.fields(swarmspec.service("web", {"image": "web:1", "mode": mode}))
+    found = swarmdiff.fields(swarmspec.service("web", {"image": "web:1", "mode": mode}))
     assert found["mode"] == mode
     assert ("replicas" in found) is (mode == "replicated-job")
     assert ("update_config.order" in found) is (mode == "global")

@@ -5,9 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from salt.exceptions import SaltInvocationError
 
-from _modules import swarmspec
+from _modules import swarmspec, swarmvalues
+from tests.unit.swarm.spec import LOADED
 
 IMAGE = {"image": "picloud/web:1"}
+
+
+@pytest.fixture
+def configure_loader_modules():
+    return LOADED
 
 
 def build(**spec):
@@ -334,30 +340,30 @@ def test_what_is_no_specification(spec):
     ("text", "size"), [("64M", 2**26), ("1.5GiB", 3 * 2**29), ("10kb", 10240), (7, 7), ("7", 7)]
 )
 def test_sizes(text, size):
-    assert swarmspec.size(text) == size
+    assert swarmvalues.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "M", "1 X", -1, True, None, "1M2"])
 def test_no_sizes(text):
     with pytest.raises(SaltInvocationError):
-        swarmspec.size(text)
+        swarmvalues.size(text)
 
 
 @pytest.mark.parametrize("text", ["", "5", "5 s", "s", -1, True, None, "1h 2m"])
 def test_no_durations(text):
     with pytest.raises(SaltInvocationError):
-        swarmspec.duration(text)
+        swarmvalues.duration(text)
 
 
 @given(st.integers(0, 10**15))
 def test_what_is_shown_of_durations_and_sizes_can_be_read(number):
-    assert swarmspec.duration(swarmspec._show_duration(number)) == number
-    assert swarmspec.size(swarmspec._show_size(number)) == number
+    assert swarmvalues.duration(swarmvalues.show("time", number)) == number
+    assert swarmvalues.size(swarmvalues.show("size", number)) == number
 
 
 def test_named_and_counted_generic_resources():
-    assert swarmspec.generic(None) == {}
-    assert swarmspec.generic(
+    assert swarmvalues.generic(None) == {}
+    assert swarmvalues.generic(
         [
             {"DiscreteResourceSpec": {"Kind": "mbps", "Value": 40}},
             {"NamedResourceSpec": {"Kind": "gpu", "Value": "a"}},

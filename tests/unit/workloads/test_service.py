@@ -12,10 +12,16 @@ from picloud.load import from_texts
 from picloud.workloads import fleet
 
 from _modules import swarmspec
+from tests.unit.swarm.spec import LOADED
 
 from .world import cloud, texts
 
 RACKS = {"r1": ["small", "large"], "r2": ["small"], "b-r3": ["small"]}
+
+
+@pytest.fixture
+def configure_loader_modules() -> dict[Any, Any]:
+    return LOADED
 
 
 def told(made: Cloud, node: str = "n0") -> dict[str, Any]:
