@@ -19,6 +19,7 @@ import salt.config
 import salt.loader
 import yaml
 from picloud_rejoin.keys import KeyStore
+from picloud_rejoin.sweep import LISTENED
 
 REPO = Path(__file__).resolve().parents[2]
 ROLES = "  pi: {default: true, parts: [base, boot, salt_minion]}\n  docker: {parts: [docker]}\n"
@@ -91,7 +92,8 @@ class Head:
         return self._process.pid
 
     def start(self, engine=True):
-        """Start it, and wait until it answers and the engine, if it has one, works."""
+        """Start it, and wait until it answers and the engine, if it has one, listens."""
+        before = self.ledger.marks.at(LISTENED) if engine else 0.0
         program = str(Path(sys.executable).with_name("salt-master"))
         with (self.root / "master.out").open("ab") as out:
             self._process = subprocess.Popen(
@@ -103,7 +105,8 @@ class Head:
         self.wait(self._answers, 90)
         self.keys = KeyStore(self.opts)  # its folders are there now
         if engine:
-            self.wait(self.engine, 60)
+            # Its process is there before it hears anything; its first round ends with a sweep.
+            self.wait(lambda: self.ledger.marks.at(LISTENED) != before, 60)
 
     def kill(self):
         """Pull the plug: no process of it lives on."""

@@ -168,6 +168,14 @@ NAMED = {
 }
 
 
+def test_who_knocks_as_soon_as_the_master_has_started_is_heard(head):
+    """No sweep looks for strangers: the event that tells of this one comes once."""
+    head.kill()
+    head.start()
+    knock(head.port, ("early", key_pair()[1]))
+    assert "no card was issued here" in head.refused("early", seconds=5).reason
+
+
 @pytest.mark.parametrize("name", ODD.values(), ids=ODD)
 def test_odd_ids(head, name):
     _, public = key_pair()
