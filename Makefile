@@ -104,6 +104,9 @@ check: lint ## lint, unit and functional tests: no root, no network, no daemon
 
 test: lint ## every level: check, then integration and lab tests (root)
 	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" || lab/host-packages postgresql
+	@test -x /usr/games/stockfish -a -x /usr/games/pgn-extract -a -x /usr/bin/redis-server -a \
+	    -d /usr/lib/python3/dist-packages/redis || \
+	    lab/host-packages stockfish pgn-extract redis-server python3-redis
 	@failed=0; $(QUICK) || failed=1; \
 	$(BIN)/pytest tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
 

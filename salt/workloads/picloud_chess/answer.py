@@ -94,17 +94,18 @@ def position(
     depth
         How deep each move was searched.
     founds
-        What was found, by move.
+        What was found after each move.
     said
         The line of each move as people write it, the move itself first.
     """
     white = white_to_move(fen)
-    order = sorted(founds, key=lambda move: founds[move].score.rank, reverse=True)
+    scores = {move: found.score.before for move, found in founds.items()}
+    order = sorted(scores, key=lambda move: scores[move].rank, reverse=True)
     moves = [
         {
             "move": said[move][0],
             "uci": move,
-            "score": founds[move].score.for_white(white),
+            "score": scores[move].for_white(white),
             "line": list(said[move]),
         }
         for move in order

@@ -102,10 +102,9 @@ class Engine:
         """
         self._tell("ucinewgame")
         made = f" moves {' '.join(task.moves)}" if task.moves else ""
-        only = f" searchmoves {task.only}" if task.only else ""
         self._tell(f"position fen {task.fen}{made}")
         found = None
-        for line in self._ask(f"go depth {task.depth}{only}", until="bestmove"):
+        for line in self._ask(f"go depth {task.depth}", until="bestmove"):
             found = info(line) or found
         if found is None:
             raise EngineError("the engine gave no score")

@@ -72,7 +72,7 @@ class Analyst:
             return answer.over(asked.fen, over), [seen]
         found = self._ask(tasks.of_position(asked.fen, look.moves, asked.depth))
         founds = dict(zip(look.moves, _founds(found), strict=True))
-        lines = notation.lines_of([(asked.fen, founds[move].line or (move,)) for move in founds])
+        lines = notation.lines_of([(asked.fen, (move, *one.line)) for move, one in founds.items()])
         said = dict(zip(founds, lines, strict=True))
         return answer.position(asked.fen, asked.depth, founds, said), [seen, *found]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from picloud_chess.answer import shown
 from picloud_chess.positions import START, white_to_move
-from picloud_chess.request import DEEPEST, DEPTH
+from picloud_chess.request import DEEPEST, DEPTH, LEAST
 
 Answer = Mapping[str, Any]
 
@@ -141,8 +141,8 @@ def form(fen: str = START, error: str = "") -> str:
     """
     said = f'<p class="error">{html.escape(error)}</p>' if error else ""
     depth = (
-        f'<p><label>Half moves deep: <input name="depth" type="number" min="1" max="{DEEPEST}" '
-        f'value="{DEPTH}"></label> <button>Analyse</button></p>'
+        f'<p><label>Half moves deep: <input name="depth" type="number" min="{LEAST}" '
+        f'max="{DEEPEST}" value="{DEPTH}"></label> <button>Analyse</button></p>'
     )
     return _page(
         "Chess analysis",

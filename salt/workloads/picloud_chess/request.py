@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 from picloud_chess.positions import InputError, normal
 
-#: How deep a part is searched, in half moves: usual, and at most. Each half move more takes about
+#: How deep is searched, in half moves: least, usual, and at most. Each half move more takes about
 #: one and a half times as long.
-DEPTH, DEEPEST = 12, 22
+LEAST, DEPTH, DEEPEST = 2, 12, 22
 #: Most bytes and half moves of a game.
 LONGEST_PGN, MOST_PLIES = 64 * 1024, 400
 _KNOWN = ("fen", "pgn", "depth")
@@ -52,9 +52,9 @@ def question(fields: Mapping[str, Sequence[str]]) -> Question:
     if len(pgn.encode()) > LONGEST_PGN:
         faults.append(f"the PGN is longer than {LONGEST_PGN // 1024} KiB")
     said = " ".join(fields.get("depth", ())).strip() or str(DEPTH)
-    good = said.isascii() and said.isdigit() and len(said) < 4 and 1 <= int(said) <= DEEPEST
+    good = said.isascii() and said.isdigit() and len(said) < 4 and LEAST <= int(said) <= DEEPEST
     if not good:
-        faults.append(f'the depth is "{said[:20]}" instead of 1 to {DEEPEST}')
+        faults.append(f'the depth is "{said[:20]}" instead of {LEAST} to {DEEPEST}')
     if fen and len(fen) <= 200:
         try:
             fen = normal(fen)

@@ -31,8 +31,6 @@ class Task:
         The position that it starts from, in normal form.
     moves
         Moves that were made since.
-    only
-        The one move to search; any when left out.
     depth
         How deep, in half moves.
     """
@@ -40,7 +38,6 @@ class Task:
     kind: Kind
     fen: str
     moves: tuple[str, ...] = ()
-    only: str = ""
     depth: int = 0
 
     @property
@@ -113,19 +110,19 @@ def look(fen: str) -> Task:
 
 def of_position(fen: str, moves: Sequence[str], depth: int) -> list[Task]:
     """
-    Return the parts of a position: one for each of its moves.
+    Return the parts of a position: what comes after each of its moves.
 
     fen
         The position in normal form.
     moves
         The moves that there are.
     depth
-        How deep to search.
+        How deep to search, the move itself included; at least 2.
 
-    >>> [task.only for task in of_position("...", ["e2e4", "d2d4"], 9)]
-    ['e2e4', 'd2d4']
+    >>> [(task.moves, task.depth) for task in of_position("...", ["e2e4", "d2d4"], 9)]
+    [(('e2e4',), 8), (('d2d4',), 8)]
     """
-    return [Task("search", fen, (), move, depth) for move in moves]
+    return [Task("search", fen, (move,), depth - 1) for move in moves]
 
 
 def of_game(fen: str, moves: Sequence[str], depth: int) -> list[Task]:
@@ -142,7 +139,7 @@ def of_game(fen: str, moves: Sequence[str], depth: int) -> list[Task]:
     >>> [len(task.moves) for task in of_game("...", ["e2e4", "e7e5"], 9)]
     [0, 1, 2]
     """
-    return [Task("search", fen, tuple(moves[:count]), "", depth) for count in range(len(moves) + 1)]
+    return [Task("search", fen, tuple(moves[:count]), depth) for count in range(len(moves) + 1)]
 
 
 def task_of(text: str) -> Task:
@@ -159,15 +156,13 @@ def task_of(text: str) -> Task:
             data["kind"],
             normal(data["fen"]),
             tuple(data["moves"]),
-            data["only"],
             data["depth"],
         )
     except (KeyError, TypeError, AttributeError, InputError, json.JSONDecodeError) as err:
         raise ValueError(f"not a task: {err}") from err
-    moves = [*task.moves, *([task.only] if task.only else [])]
     if task.kind not in ("look", "search") or type(task.depth) is not int:
         raise ValueError("not a task: unknown kind or depth")
-    if not all(isinstance(move, str) and is_move(move) for move in moves):
+    if not all(isinstance(move, str) and is_move(move) for move in task.moves):
         raise ValueError("not a task: a move is not written as engines write it")
     return task
 

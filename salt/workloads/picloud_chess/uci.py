@@ -51,6 +51,18 @@ class Score(NamedTuple):
             return max(-DECIDED, min(DECIDED, self.cp or 0))
         return DECIDED if self.mate > 0 else -DECIDED
 
+    @property
+    def before(self) -> Score:
+        """
+        The score one move before, for the other side: that of the move that led here.
+
+        >>> Score(cp=20).before, Score(mate=0).before, Score(mate=2).before
+        (Score(cp=-20, mate=None), Score(cp=None, mate=1), Score(cp=None, mate=-2))
+        """
+        if self.mate is None:
+            return Score(cp=-(self.cp or 0))
+        return Score(mate=-self.mate if self.mate > 0 else 1 - self.mate)
+
     def for_white(self, white: bool) -> dict[str, int]:
         """
         Return the score as white sees it.

@@ -6,7 +6,7 @@ Asked to end, it gives its part back at once.
 
 Environment: ``QUEUE``, the URL of Redis; ``NODE``, the name of the node (that of the host when left
 out); ``WORKER``, a name that no other worker has; ``LEASE``, seconds without a sign of life after
-which its part goes to another worker (10).
+which its part goes to another worker (10); ``ENGINE``, the engine's program (Stockfish).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def main() -> int:
     lease = float(os.environ.get("LEASE", LEASE_S))
     queue = Queue(os.environ.get("QUEUE", "redis://chess-queue:6379"), lease)
     try:
-        Worker(queue, node, name).run()
+        Worker(queue, node, name, os.environ.get("ENGINE", PROGRAM)).run()
     except Stopped:
         return 0
     except EngineError as err:

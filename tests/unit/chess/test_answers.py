@@ -18,10 +18,10 @@ def found(*line, **score):
 @pytest.mark.parametrize(("fen", "sign"), [(START, 1), (BLACK, -1)])
 def test_the_best_move_comes_first_and_white_sees_the_scores(fen, sign):
     founds = {
-        "e2e4": found("e2e4", cp=30),
-        "d2d4": found("d2d4", mate=2),
-        "a2a3": found("a2a3", mate=-1),
-        "h2h3": found("h2h3", cp=-40),
+        "e2e4": found("e7e5", cp=-30),
+        "d2d4": found("e7e5", mate=-1),
+        "a2a3": found("e7e5", mate=1),
+        "h2h3": found("e7e5", cp=40),
     }
     said = {move: (move[2:], "x") for move in founds}
     made = answer.position(fen, 9, founds, said)
@@ -99,9 +99,9 @@ def test_two_answers_differ_only_in_who_worked():
 
 
 def test_an_answer_for_a_terminal_shows_the_best_moves():
-    founds = {f"a2a{n}": found(f"a2a{n}", "b7b5", cp=n) for n in range(1, 9)}
-    founds |= {f"b2b{n}": found(f"b2b{n}", cp=-n) for n in range(1, 9)}
-    made = answer.position(START, 9, founds, {move: founds[move].line for move in founds})
+    founds = {f"a2a{n}": found("b7b5", cp=-n) for n in range(1, 9)}
+    founds |= {f"b2b{n}": found("b7b5", cp=n) for n in range(1, 9)}
+    made = answer.position(START, 9, founds, {move: (move, *founds[move].line) for move in founds})
     shown = pages.text({**made, "work": WORK}).splitlines()
     assert shown[0] == "8  r n b q k b n r"
     assert shown[10].startswith("White to move. Best: a2a8 (+0.08), 9 half moves deep.")
@@ -143,14 +143,14 @@ def test_a_question_is_read(fields, wanted):
         ({}, "give a position (fen=, such as startpos) or a game (pgn=)"),
         ({"fen": [""], "pgn": [" "]}, "give a position"),
         ({"fen": ["startpos"], "pgn": ["1. e4"]}, "both a FEN and a PGN are given"),
-        ({"fen": ["startpos"], "depth": ["0"]}, 'the depth is "0" instead of 1 to 22'),
-        ({"fen": ["startpos"], "depth": ["23"]}, 'the depth is "23" instead of 1 to 22'),
-        ({"fen": ["startpos"], "depth": ["many"]}, 'the depth is "many" instead of 1 to 22'),
+        ({"fen": ["startpos"], "depth": ["1"]}, 'the depth is "1" instead of 2 to 22'),
+        ({"fen": ["startpos"], "depth": ["23"]}, 'the depth is "23" instead of 2 to 22'),
+        ({"fen": ["startpos"], "depth": ["many"]}, 'the depth is "many" instead of 2 to 22'),
         ({"fen": ["startpos"], "dept": ["9"]}, 'there is no field "dept"'),
         ({"fen": ["startpos", "startpos"]}, "fen is given 2 times"),
         ({"fen": ["9" * 500]}, "the FEN is longer than 200 characters"),
         ({"pgn": ["1. e4 " * 20000]}, "the PGN is longer than 64 KiB"),
-        ({"fen": ["x"], "depth": ["y"]}, 'the depth is "y" instead of 1 to 22; the FEN has 1'),
+        ({"fen": ["x"], "depth": ["y"]}, 'the depth is "y" instead of 2 to 22; the FEN has 1'),
     ],
 )
 def test_a_bad_question_is_refused_with_the_reason(fields, reason):

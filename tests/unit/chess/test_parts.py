@@ -22,20 +22,20 @@ founds = st.builds(Found, scores, lines, numbers, numbers) | st.builds(
 def test_a_position_is_split_by_its_moves():
     split = tasks.of_position(START, ["e2e4", "d2d4"], 9)
     assert split == [
-        Task("search", START, (), "e2e4", 9),
-        Task("search", START, (), "d2d4", 9),
+        Task("search", START, ("e2e4",), 8),
+        Task("search", START, ("d2d4",), 8),
     ]
 
 
 def test_a_game_is_split_by_its_positions():
     split = tasks.of_game(START, ["e2e4", "e7e5"], 9)
     assert [task.moves for task in split] == [(), ("e2e4",), ("e2e4", "e7e5")]
-    assert {(task.only, task.depth) for task in split} == {("", 9)}
+    assert {task.depth for task in split} == {9}
 
 
-@given(st.lists(moves).map(tuple), st.just("") | moves, st.integers(0, 99))
-def test_a_part_is_read_as_it_was_written(made, only, depth):
-    task = Task("search", START, made, only, depth)
+@given(lines, numbers)
+def test_a_part_is_read_as_it_was_written(made, depth):
+    task = Task("search", START, made, depth)
     assert tasks.task_of(task.text) == task
     assert tasks.task_of(task.text).key == task.key
 
@@ -44,7 +44,7 @@ def test_other_work_has_another_name():
     split = [
         *tasks.of_game(START, ["e2e4"], 9),
         *tasks.of_game(START, ["e2e4"], 10),
-        *tasks.of_position(START, ["e2e4"], 9),
+        *tasks.of_position(START, ["d2d4"], 9),
         tasks.look(START),
     ]
     assert len({task.key for task in split}) == len(split)
@@ -59,7 +59,6 @@ def test_other_work_has_another_name():
         {"moves": ["e2e4 quit"]},
         {"moves": [5]},
         {"moves": None},
-        {"only": "quit"},
         {"depth": "9"},
         {"depth": True},
     ],
@@ -102,6 +101,20 @@ def test_better_scores_rank_higher():
         Score(mate=0),
     ]
     assert sorted(best_first, key=lambda score: score.rank, reverse=True) == best_first
+
+
+@pytest.mark.parametrize(
+    ("after", "wanted"),
+    [
+        (Score(cp=30), Score(cp=-30)),
+        (Score(cp=0), Score(cp=0)),
+        (Score(mate=0), Score(mate=1)),  # the move mates
+        (Score(mate=-2), Score(mate=3)),  # the move, and two more
+        (Score(mate=1), Score(mate=-1)),  # the move lets the other side mate
+    ],
+)
+def test_a_move_has_the_score_of_what_comes_after_it(after, wanted):
+    assert after.before == wanted
 
 
 @pytest.mark.parametrize(
