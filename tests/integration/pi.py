@@ -36,6 +36,12 @@ log_level_logfile: info
 file_client: remote
 """
 
+#: Stands for systemd's program, as the minion calls it: a test restarts the minion itself.
+SYSTEMD_RUN = """\
+#!/bin/sh
+test "$*" = "--quiet --on-active=1 systemctl restart salt-minion" && touch {root}/restart
+"""
+
 
 class Pi:
     """
@@ -71,15 +77,21 @@ class Pi:
         config = CONFIG.format(port=self.port, root=self.root)
         (self.root / "etc/salt/minion.d/99-test.conf").write_text(config)
         (self.root / "etc/salt/minion").write_text("")
+        shim = self.root / "bin/systemd-run"
+        shim.parent.mkdir()
+        shim.write_text(SYSTEMD_RUN.format(root=self.root))
+        shim.chmod(0o755)
 
     def start(self):
         """Start salt-minion."""
         program = str(Path(sys.executable).with_name("salt-minion"))
+        path = f"{self.root}/bin:{os.environ['PATH']}"
         with (self.root / "minion.out").open("ab") as out:
             self._process = subprocess.Popen(
                 [program, "-c", str(self.root / "etc/salt"), "--disable-keepalive"],
                 stdout=out,
                 stderr=out,
+                env={**os.environ, "PATH": path},
                 start_new_session=True,
             )
 
@@ -89,6 +101,14 @@ class Pi:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
+
+    def restart_if_asked(self):
+        """Restart its minion if that was asked for."""
+        asked = self.root / "restart"
+        if asked.exists():
+            asked.unlink()
+            self.kill()
+            self.start()
 
     @property
     def log(self):

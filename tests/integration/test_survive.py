@@ -196,6 +196,37 @@ def test_the_master_is_killed_in_every_step_of_a_rejoin(head, make, swapped):
     assert not head.ledger.admissions.waiting()
 
 
+@pytest.mark.parametrize("what", ["engine", "node", "master"])
+def test_killed_while_a_spare_card_is_told_which_node_it_is(head, make, tmp_path, what):
+    pi = make("00000000e0000002")
+    seed = head.card(tmp_path, spare=True)
+    card = head.ledger.cards.by_fingerprint(_print(seed)).card
+    pi.first_boot(seed)
+    pi.start()
+    head.step(card, "bound", seconds=120)
+    if what == "engine":
+        restarted(head)
+    elif what == "node":
+        pi.kill()
+        pi.start()
+    else:
+        head.kill()
+        head.start()
+
+    def go_on():
+        pi.restart_if_asked()
+        row = head.ledger.rejoins.get("pi1")
+        return row if row.step == "converged" and row.card == card else None
+
+    row = head.wait(go_on, 240)
+    assert (row.serial, row.tries) == ("00000000e0000002", 0)
+    assert head.ledger.cards.in_use("pi1").card == card
+    assert fingerprint(head.keys.accepted("pi1")) == _print(seed)
+    assert head.keys.accepted(card) is None
+    assert head.ledger.rejoins.get(card) is None
+    assert not head.ledger.admissions.waiting()
+
+
 def test_a_start_that_nobody_heard_is_caught_up_with(head, make, swapped):
     """A node starts on another board; its event dies with the engine."""
     pi = make("00000000e0000001")
