@@ -236,8 +236,9 @@ def _chosen(common, names):
 
 
 def _cache(common):
-    """The cache for Debian packages, if a site has one."""
-    return next((site.apt_cache for site in common.sites.values() if site.apt_cache), None)
+    """The cache for Debian packages, if a site has one, as a master without DNS reaches it."""
+    caches = (site.apt_cache for site in common.sites.values() if site.apt_cache)
+    return recipe.by_address(next(caches, None), common.network.hosts)
 
 
 @contextlib.contextmanager

@@ -249,7 +249,7 @@ def _changed(said: str) -> list[str]:
     ]
     if bad:
         raise NoAnswerError("The registry is not as it should be:\n  " + "\n  ".join(bad))
-    return [one["__id__"] for one in ordered if one["changes"]]
+    return list(dict.fromkeys(one["__id__"] for one in ordered if one["changes"]))
 
 
 def _config(storage: Path, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,10 +289,22 @@ def _beside(program: str) -> str:
     return str(path) if path.exists() else program
 
 
-def _run(*command: str, given: str = "", timeout: float = 60, codes: Collection[int] = (0,)) -> str:
+def _run(
+    *command: str,
+    given: str = "",
+    timeout: float = 60,
+    codes: Collection[int] = (0,),
+    env: Mapping[str, str] | None = None,
+) -> str:
     try:
         done = subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            input=given,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except FileNotFoundError as err:
         raise NoAnswerError(f"{command[0]} is not installed: salt-run image.registry") from err

@@ -134,5 +134,7 @@ registry-renewal:
   service.running:
     - name: picloud-registry.timer
     - enable: true
+    - require:
+      - service: registry-service
     - watch:
       - file: registry-timer

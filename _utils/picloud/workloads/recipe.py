@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from picloud.workloads.images import ContainerImage, ImageBuild
 
@@ -205,6 +206,26 @@ def inside(path: str) -> str:
     'etc/motd'
     """
     return posixpath.normpath(path).lstrip("/")
+
+
+def by_address(url: str | None, hosts: Mapping[str, str]) -> str | None:
+    """
+    Return a web address with the host's own address in the place of its name, where that is known.
+
+    url
+        The address; None for none.
+    hosts
+        Addresses by name, as ``network.hosts`` has them.
+
+    >>> by_address("http://gw.pi.example:3142", {"gw.pi.example": "10.80.0.1"})
+    'http://10.80.0.1:3142'
+    """
+    split = urlsplit(url or "")
+    address = hosts.get(split.hostname or "")
+    if url is None or address is None:
+        return url
+    host = f"[{address}]" if ":" in address else address
+    return split._replace(netloc=host if split.port is None else f"{host}:{split.port}").geturl()
 
 
 def command(

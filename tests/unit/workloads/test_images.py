@@ -128,6 +128,21 @@ def test_packages_come_from_the_mirrors_of_the_cards(
     assert [one.line for one in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (None, None),
+        ("http://gw.pi.example:3142", "http://10.80.0.1:3142"),
+        ("http://gw.pi.example/apt", "http://10.80.0.1/apt"),
+        ("http://six.pi.example:3142/", "http://[fd00::1]:3142/"),
+        ("http://other.example:3142", "http://other.example:3142"),
+    ],
+)
+def test_a_cache_is_reached_without_dns(url: str | None, expected: str | None) -> None:
+    hosts = {"gw.pi.example": "10.80.0.1", "six.pi.example": "fd00::1"}
+    assert recipe.by_address(url, hosts) == expected
+
+
 def test_an_architecture_that_debian_has_not_is_named_with_what_there_is() -> None:
     found = recipe.release(RELEASE)
     assert recipe.missing(BUILD, ["armel", "armhf"], found) == [
