@@ -43,6 +43,8 @@ UNCLAIMED_S = 30.0
 BEGUN_S = 20.0
 #: Seconds between two questions to one node, however often it is said to have started.
 PACE_S = 5.0
+#: Seconds until a node is verified again that was to be and has said nothing.
+SILENT_S = 600.0
 #: Seconds by which the master's clock may go back before anything is made of it.
 CLOCK_S = 5.0
 #: The time of a fetched pillar is known in whole seconds.
@@ -364,12 +366,13 @@ class Engine:
             self._checks[row.node] = at
 
     def _check(self, now):
-        """Verify those whose time has come."""
+        """Verify those whose time has come; an answer may be lost, so it is asked for again."""
         for node in [node for node, at in self._checks.items() if at <= now]:
             del self._checks[node]
             self._checked[node] = now
             row = self.ledger.rejoins.get(node)
             if row is not None and row.step == Step.CONVERGING:
+                self._checks[node] = now + SILENT_S
                 self.jobs.send([node], buses.VERIFY, row.nonce)
 
     def probe(self, node, now):

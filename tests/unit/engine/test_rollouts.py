@@ -240,3 +240,17 @@ def test_a_master_killed_at_any_write_goes_on_and_does_nothing_twice(site, monke
     assert site.states() == ["healthy", "healthy"]
     kinds = [(one.kind, one.action) for one in site.ledger.decisions.of("pi1", 50)]
     assert kinds.count(("rollout", "converged")) == 1
+
+
+def test_a_node_whose_verification_was_lost_with_the_master_is_asked_again(site):
+    site.cloud = described("1.7.1-1")
+    site.begin()
+    assert site.row("pi0").step == "converging"
+    site.revive()
+    site.rounds(25)
+    site.engine.jobs.sent.clear()
+    site.rounds(560)
+    assert ("pi0", VERIFY) not in site.engine.jobs.sent
+    site.rounds(50)
+    assert ("pi0", VERIFY) in site.engine.jobs.sent
+    site.wave("pi0")
