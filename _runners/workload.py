@@ -267,7 +267,9 @@ def drain(node, timeout=300, force=False):
         "message": text,
         "node": name,
         "moved": sorted(touched),
-        "waiting": [{"task": drains.named([task])} for task in waiting],
+        "waiting": [
+            {"workload": task.service, "slot": task.slot, "reason": task.error} for task in waiting
+        ],
         "retcode": int(bool(waiting)),
     }
 

@@ -16,8 +16,8 @@ from picloud_rejoin.keys import KeyStore
 from picloud_watch import NoAnswerError
 from salt.exceptions import SaltClientError
 
-#: Seconds for a manager to answer a question.
-ASK_S = 30
+#: Seconds for a manager to answer a question, and to say that it is one.
+ASK_S, INFO_S = 30, 15
 
 
 class Managers:
@@ -63,7 +63,7 @@ class Managers:
         named = list(self._swarms[site].managers)
         asked = [name for name in named if self._keys.accepted(name) is not None]
         silent, inactive = dict.fromkeys(asked), []
-        for name, said, failed in self._answers(asked, "swarm.info"):
+        for name, said, failed in self._answers(asked, "swarm.info", seconds=INFO_S):
             if name not in silent:
                 continue
             del silent[name]

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import picloud_salt
+from picloud.ledger import Ledger
 from picloud.ledger.overrides import Drain, Scale
 from picloud.workloads import overrides
 
 
 def said(opts: Mapping[str, Any]) -> tuple[dict[str, Scale], dict[str, Drain]]:
     """
-    Return the scales by workload and the drains by node. To look makes no ledger.
+    Return the scales by workload and the drains by node.
 
     opts
         The master's options.
@@ -24,9 +25,20 @@ def said(opts: Mapping[str, Any]) -> tuple[dict[str, Scale], dict[str, Drain]]:
     Raises StorageError when the ledger cannot be read.
     """
     ledger = picloud_salt.ledger(dict(opts))
-    if ledger.database.sqlite and not Path(ledger.database.url.database or "").exists():
+    if not exists(ledger):
         return {}, {}
     return ledger.overrides.scales(), ledger.overrides.drains()
+
+
+def exists(ledger: Ledger) -> bool:
+    """
+    Return whether there is a ledger: to look makes none.
+
+    ledger
+        The ledger.
+    """
+    database = ledger.database
+    return not database.sqlite or Path(database.url.database or "").exists()
 
 
 def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +64,8 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
     site, found = view["site"]["name"], {}
     if scales:
         work = overrides.told(cloud, {name: one.replicas for name, one in scales.items()})
-        found["workloads"] = json.loads(work[site])
+        if site in work:
+            found["workloads"] = json.loads(work[site])
     nodes = map(cloud.node, drains)
     if drained := sorted(node.id for node in nodes if node is not None and node.site == site):
         found["drained"] = drained

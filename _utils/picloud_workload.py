@@ -14,7 +14,6 @@ from typing import Any
 import picloud_overrides
 import picloud_salt
 import picloud_watch
-from picloud.ledger import StorageError
 from picloud.workloads import fleet, overrides, placement, tasks
 from picloud.workloads.overrides import Overrides
 from picloud.workloads.seen import Known, Logs, Seen, read
@@ -44,10 +43,9 @@ class Work:
         self.now = time.time()
 
     def _clusters(self) -> dict[str, str]:
-        try:
-            known = {site: self.ledger.swarms.get(site) for site in self.swarms}
-        except StorageError:
+        if not picloud_overrides.exists(self.ledger):
             return {}
+        known = {site: self.ledger.swarms.get(site) for site in self.swarms}
         return {site: one.cluster for site, one in known.items() if one and one.cluster}
 
     @property

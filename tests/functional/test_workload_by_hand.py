@@ -16,6 +16,17 @@ from picloud_rejoin.keys import KeyStore
 
 from .managers import FULL, MANAGERS, Swarm
 
+WORKLOADS = """
+container_images:
+  web: {tag: "1", archs: [armel, armhf, arm64, amd64]}
+workloads:
+  web:
+    image: web
+    replicas: 3
+    resources: {cpus: 0.1, memory_mb: 16, uplink_mbps: 5}
+    publish: [{published: 80}]
+"""
+
 
 @pytest.fixture
 def swarm(monkeypatch):
@@ -27,8 +38,11 @@ def swarm(monkeypatch):
 
 @pytest.fixture
 def opts(repo, tmp_path):
-    """A master with the shipped description, whose nodes have all joined."""
-    cloud = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
+    """A master with the shipped nodes and one workload, whose managers have all joined."""
+    cloud = shutil.copytree(
+        repo / "pillar" / "cloud", tmp_path / "cloud", ignore=shutil.ignore_patterns("workloads*")
+    )
+    (cloud / "workloads.sls").write_text(WORKLOADS)
     (tmp_path / "pillar").mkdir()
     (tmp_path / "pillar" / "top.sls").write_text("base: {}\n")
     (tmp_path / "master").write_text("")

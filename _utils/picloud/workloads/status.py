@@ -4,6 +4,7 @@ What ``salt-run workload.status`` shows: what is described of each workload agai
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -46,9 +47,9 @@ def page(
     """
     racks = {node: rack.name for rack in cloud.racks.values() for node in rack.column("id")}
     found = [
-        _row(cloud, (site, one), name, said, now)
-        for site, one in seen.items()
-        for name in _names(one)
+        _row(cloud, here, name, said, now)
+        for here in itertools.starmap(_Site, seen.items())
+        for name in dict.fromkeys((*here.seen.services, *here.seen.missing))
         if only in (None, name)
     ]
     missing = [name for name in cloud.common.workloads if only in (None, name)]
@@ -74,24 +75,26 @@ def page(
     }
 
 
-def _names(seen: Seen) -> list[str]:
-    return list(dict.fromkeys((*seen.services, *seen.missing)))
+class _Site:
+    """What is seen of a site, in the order in which it is looked up."""
+
+    def __init__(self, name: str, seen: Seen) -> None:
+        self.name, self.seen, self.nodes = name, seen, seen.names()
+        self.tasks: dict[str, list[Task]] = {}
+        for task in seen.tasks:
+            self.tasks.setdefault(task.service, []).append(task)
 
 
-def _row(
-    cloud: Described, at: tuple[str, Seen], name: str, said: Overrides, now: float
-) -> dict[str, Any]:
+def _row(cloud: Described, here: _Site, name: str, said: Overrides, now: float) -> dict[str, Any]:
     """What is known of a workload at a site."""
-    site, seen = at
-    tasks = [task for task in seen.tasks if task.service == name]
-    service = seen.services.get(name)
-    names = seen.names()
+    tasks, names = here.tasks.get(name, []), here.nodes
+    service = here.seen.services.get(name)
     where_runs = Counter(
         names.get(task.node, task.node) for task in tasks if task.state == "running"
     )
     row = {
         "workload": name,
-        "site": site,
+        "site": here.name,
         "image": "-",
         "mode": "-",
         "wanted": 0,
@@ -110,7 +113,7 @@ def _row(
         row["image"] = service.image.partition("@")[0]
         row["update"] = service.update
         row["changes"] = {field: list(values) for field, values in service.changes.items()}
-    row["drift"] = drift(service, seen.refused.get(name, ""))
+    row["drift"] = drift(service, here.seen.refused.get(name, ""))
     row["bad"] = _bad(row, service)
     return row
 
