@@ -12,10 +12,13 @@ from typing import Any
 from picloud.ledger.rollouts import Member, Rollout
 from picloud.rejoin.pages import table, when
 from picloud.rollout.change import Change
+from picloud.rollout.steps import NEVER_HERE
 from picloud.rollout.types import ENDS, State, Wish
 from picloud.rollout.waves import Wave
 from picloud.status import span
 
+#: States of nodes whose reason is told, the worst first.
+TOLD = (State.STUCK, State.FAILED, State.RETURNED, State.AWAY)
 #: Nodes that are named for a wave.
 NAMED = 8
 
@@ -71,8 +74,12 @@ def status(rollout: Rollout, members: Sequence[Member], now: float) -> dict[str,
         for number, (name, wave) in enumerate(zip(rollout.waves, waves, strict=True), 1)
     ]
     page = table(("wave", "what", "nodes", "state", "which"), cells, _summary(rollout, now))
-    said = (State.FAILED, State.STUCK, State.AWAY, State.RETURNED)
-    told = [f"{one.node} is {one.state}: {one.reason}" for one in members if one.state in said]
+    told = [
+        f"{one.node} is {one.state}: {one.reason}"
+        for state in TOLD
+        for one in members
+        if one.state == state and one.reason and one.reason != NEVER_HERE
+    ]
     return page | {
         "rollout": rollout.number,
         "part": rollout.part,

@@ -30,6 +30,8 @@ Follow = Callable[[Look, Member, Fact], Member]
 LIMITED = (Step.CONVERGING, Step.CHECKING, Step.RETURNING)
 #: States of nodes that something was asked of.
 UNDER_WAY = (State.CONVERGING, State.CONVERGED, State.ASKED)
+#: Why a node that has no card yet is passed.
+NEVER_HERE = "was never here"
 #: The kind of a way back that a rollout began.
 KIND = "rollout"
 
@@ -157,7 +159,7 @@ def _begun(look: Look, one: Member, fact: Fact, otherwise: State) -> Member:
     """A node that is to be sent on its way: it is, or it waits, or it cannot be."""
     row = fact.row
     if row is None:
-        return _to(one, otherwise, "was never here")
+        return _to(one, otherwise, NEVER_HERE)
     if not fact.there:
         return one if look.seconds < AWAY_S else _to(one, otherwise, "has no connection")
     retried = row.aside and otherwise is State.RETURNED
