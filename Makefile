@@ -103,7 +103,8 @@ check: lint ## lint, unit and functional tests: no root, no network, no daemon
 	@$(QUICK)
 
 test: lint ## every level: check, then integration and lab tests (root)
-	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" || lab/host-packages postgresql
+	@test -n "$(wildcard /usr/lib/postgresql/*/bin/initdb)" -a -x /usr/sbin/iptables || \
+	    lab/host-packages postgresql iptables
 	@test -x /usr/games/stockfish -a -x /usr/games/pgn-extract -a -x /usr/bin/redis-server -a \
 	    -d /usr/lib/python3/dist-packages/redis || \
 	    lab/host-packages stockfish pgn-extract redis-server python3-redis

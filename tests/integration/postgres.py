@@ -14,17 +14,21 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 class Postgres:
     """
-    A server in a folder of its own, on a socket only.
+    A server in a folder of its own.
 
+    port
+        Its port on loopback; left out, it is on a socket only.
     url
         The URL of the database that it has from the beginning.
     """
 
-    def __init__(self):
+    def __init__(self, port=None):
         assert PROGRAMS, "Debian's postgresql is not installed: make test does it"
         # A folder that its user can reach; pytest's own are for root only.
         self.folder = tempfile.mkdtemp(prefix="picloud-pg-")
-        self.url = f"postgresql+psycopg://picloud@/postgres?host={self.folder}"
+        self.port = port
+        host = f"127.0.0.1&port={port}" if port else self.folder
+        self.url = f"postgresql+psycopg://picloud@/postgres?host={host}"
         self._user = pwd.getpwnam("postgres")
         os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._data = f"{self.folder}/data"
@@ -32,7 +36,10 @@ class Postgres:
 
     def start(self):
         """Start it, and wait until it answers."""
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
+        listen = (
+            f"-c listen_addresses=127.0.0.1 -p {self.port}" if self.port else "-c listen_addresses="
+        )
+        options = f"{listen} -c unix_socket_directories={self.folder} -c fsync=off"
         log = f"{self.folder}/log"
         self._run("pg_ctl", "--pgdata", self._data, "--log", log, "-w", "-o", options, "start")
 

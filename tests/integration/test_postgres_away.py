@@ -3,8 +3,9 @@ The database goes away while the engine works, and comes back: nobody is let in 
 record, and it goes on by itself.
 """
 
+import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from picloud.identity import fingerprint
@@ -12,7 +13,7 @@ from picloud.identity import fingerprint
 from lab import boards
 from lab.description import Node
 from tests.integration.attacker import knock
-from tests.integration.head import Head, describe
+from tests.integration.head import Head, describe, free_ports
 from tests.integration.pi import Pi
 from tests.integration.postgres import Postgres
 
@@ -22,7 +23,7 @@ SERIAL = "00000000e0000001"
 @pytest.fixture(scope="module")
 def server():
     """Start a server; it ends with the tests."""
-    server = Postgres()
+    server = Postgres(*free_ports(1))
     try:
         server.start()
         yield server
@@ -39,6 +40,19 @@ def head(tmp_path_factory, server):
     yield head
     head.kill()
     head.ledger.database.close()
+
+
+@contextmanager
+def cut_off(port):
+    """Let no packet to or from a port of loopback arrive, as when a machine lost its power."""
+    rules = [["INPUT", "-i", "lo", "-p", "tcp", way, str(port)] for way in ("--dport", "--sport")]
+    try:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-I", *rule, "-j", "DROP"], check=True)
+        yield
+    finally:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-D", *rule, "-j", "DROP"], check=False)
 
 
 def _print(seed):
@@ -100,4 +114,18 @@ def test_it_goes_away_in_every_step_of_a_rejoin(head, server, tmp_path):
             pi.kill()
     assert {"asked", "converging"} <= set(away)
     assert (row.kind, row.serial, row.tries) == ("first join", SERIAL, 0)
+    assert head.engine().pid == engine
+
+
+def test_its_machine_is_gone_without_a_word(head, server, tmp_path):
+    """No connection is ended: who waits for an answer has to find out by itself."""
+    present = _print(head.card(tmp_path / "first", node="pi1"))
+    seed = head.card(tmp_path / "second", node="pi1")
+    engine, before = head.engine().pid, len(head.log)
+    with cut_off(server.port):
+        knock(head.port, ("pi1", (seed / "minion.pub").read_text()))
+        head.wait(lambda: "Rejoin lets nobody in" in head.log[before:], 90)
+        assert _let_in(head, "pi1") == present
+    head.wait(lambda: _let_in(head, "pi1") == _print(seed), 90)
+    assert head.ledger.cards.in_use("pi1").fingerprint == _print(seed)
     assert head.engine().pid == engine

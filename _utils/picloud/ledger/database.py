@@ -34,6 +34,15 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20
+#: A PostgreSQL whose machine is gone is noticed after so long, not after hours: parameters of libpq
+#: (documentation of PostgreSQL, 34.1.2); what the URL says of them wins.
+GONE = {
+    "connect_timeout": BUSY_S,
+    "tcp_user_timeout": BUSY_S * 1000,
+    "keepalives_idle": BUSY_S // 2,
+    "keepalives_interval": BUSY_S // 4,
+    "keepalives_count": 2,
+}
 #: Number of PostgreSQL's advisory lock while tables are made: any that nobody else takes there.
 _LOCK = 0x7069636C
 #: Marks a connection that only reads.
@@ -135,7 +144,8 @@ class Database:
     def _make(self) -> sa.Engine:
         if not self.sqlite:
             try:
-                return sa.create_engine(self.url, pool_pre_ping=True)
+                said = {name: str(value) for name, value in GONE.items()} | dict(self.url.query)
+                return sa.create_engine(self.url.set(query=said), pool_pre_ping=True)
             except ImportError as err:
                 raise StorageError(
                     f"the ledger {self._place()} cannot be used: {err}; install it where Salt is:"
