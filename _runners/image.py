@@ -15,7 +15,8 @@ from picloud.rejoin import pages
 from picloud.status import ago
 from picloud.workloads import recipe, seal
 from picloud_images import build as making
-from picloud_images import machine
+from picloud_images import layers, machine
+from picloud_images import orders as planning
 from picloud_images.registry import Registry
 from picloud_pages import page
 
@@ -78,19 +79,22 @@ def build(name=None, force=False):
     held.require()
     chosen = _chosen(common, name)
     options = machine.apt_options(_cache(common))
-    orders, faults = making.orders(chosen, list(common.images.values()), options)
+    orders, faults = planning.orders(chosen, list(common.images.values()), options)
     if faults:
         raise picloud_watch.NoAnswerError("\n".join(["Nothing was built:", *faults]))
     ledger = picloud_salt.ledger(__opts__)
     data, rows, failed = {}, [], []
     with _alone():
+        layers.tidy()
         for order in orders:
             began = time.time()
             last = ledger.builds.newest(order.name, order.image.tag)
             try:
-                if not force and making.unchanged(order, last, held):
+                if not force and planning.unchanged(order, last, held):
                     made, done = last, "unchanged"
                 else:
+                    if force:
+                        layers.forget(order.entry)
                     made = making.make(order, options, held)
                     ledger.builds.put(made)
                     done = "rebuilt, the same" if _same(last, made) else "built"
@@ -266,7 +270,7 @@ def _same(last, made):
 def _remark(entry, image, last, held):
     """What remains to be done for an image, in words."""
     again = f"salt-run image.build {entry}"
-    files, faults = making.read_files(entry, image)
+    files, faults = planning.read_files(entry, image)
     refused = seal.seal(seal.wanted(entry, image), last, "registry").refused
     if not held.ready:
         return "this master has no registry: salt-run image.registry"

@@ -159,11 +159,28 @@ def described(image: ContainerImage, files: Iterable[Made]) -> str:
         "version": VERSION,
         "archs": sorted(image.archs),
         "build": image.build.model_dump(exclude={"files"}) if image.build else None,
-        "files": [
-            [one.path, one.mode, hashlib.sha256(one.data).hexdigest()] for one in sorted(files)
-        ],
+        "files": _contents(files),
     }
     return _digest(said)
+
+
+def layered(build: ImageBuild, arch: str, files: Iterable[Made], lists: str, date: datetime) -> str:
+    """
+    Return a digest of all that goes into a root file system.
+
+    build, arch, files
+        How the image is made, for which architecture, and its files.
+    lists
+        The lists of packages, see ``packaged``.
+    date
+        The latest that a file may be dated.
+    """
+    said = [VERSION, build.suite, sorted(build.packages), arch, _contents(files), lists]
+    return _digest([*said, date.isoformat()])
+
+
+def _contents(files: Iterable[Made]) -> list[list[object]]:
+    return [[one.path, one.mode, hashlib.sha256(one.data).hexdigest()] for one in sorted(files)]
 
 
 def packaged(archs: Iterable[str], parts: Mapping[Archive, Release]) -> str:

@@ -15,7 +15,8 @@ from picloud.workloads.images import ContainerImage, ImageBuild, ImageFile
 from picloud.workloads.recipe import Archive, Made, Release
 from picloud.workloads.seal import Build
 from picloud_images import build as making
-from picloud_images import machine
+from picloud_images import layers, machine
+from picloud_images import orders as planning
 from picloud_images.registry import Registry
 from picloud_watch import NoAnswerError
 
@@ -55,7 +56,7 @@ def image(**build):
 def order(**build):
     release = Release(frozenset(["amd64"]), DATE, {})
     files = (Made("srv/hello", b"hello\n", 0o640),)
-    return making.Order("web", image(**build), files, {MAIN: release})
+    return planning.Order("web", image(**build), files, {MAIN: release})
 
 
 class Pushed(Registry):
@@ -75,6 +76,13 @@ class Pushed(Registry):
 
     def has(self, name, digest):
         return digest in self.there
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    """Keep root file systems in a folder of the test."""
+    monkeypatch.setattr(layers, "CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -135,10 +143,47 @@ def test_why_mmdebstrap_failed_is_said_and_nothing_is_pushed(monkeypatch):
     assert registry.layout is None
 
 
-def test_nothing_is_left_behind(tar, monkeypatch, tmp_path):
-    monkeypatch.setattr(making, "WORK", str(tmp_path))
+def test_nothing_is_left_behind(tar, cache):
     making.make(order(), {}, Pushed())
-    assert list(tmp_path.iterdir()) == []
+    assert list(cache.iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_removed(cache):
+    for name in ("unfinished-x1", "web-amd64-0123456789abcdef"):
+        (cache / name / "root").mkdir(parents=True)
+    layers.tidy()
+    assert [path.name for path in cache.iterdir()] == ["web-amd64-0123456789abcdef"]
+
+
+def test_what_was_made_is_not_made_again_after_a_failure(tar, cache, monkeypatch):
+    class Away(Pushed):
+        def push(self, *_args):
+            raise NoAnswerError("the registry is away")
+
+    with pytest.raises(NoAnswerError, match="the registry is away"):
+        making.make(order(), {}, Away())
+    (kept,) = cache.iterdir()
+    assert kept.name.startswith("web-amd64-")
+    monkeypatch.setattr(recipe, "command", lambda *_args, **_more: ["false"])
+    assert making.make(order(args=["-v"]), {}, Pushed()).packages["amd64"]
+    assert list(cache.iterdir()) == []
+    with pytest.raises(NoAnswerError, match="web for amd64 was not made"):
+        making.make(order(), {}, Pushed())
+
+
+def test_other_content_is_another_root_file_system():
+    one = order()
+    keys = {
+        one.layer("amd64"),
+        one.layer("armel"),
+        order(packages=["busybox"]).layer("amd64"),
+        one._replace(files=()).layer("amd64"),
+        one._replace(parts={MAIN: one.parts[MAIN]._replace(date=DATE.replace(day=7))}).layer(
+            "amd64"
+        ),
+    }
+    assert len(keys) == 5
+    assert order(env={"A": "1"}).layer("amd64") in keys
 
 
 @pytest.mark.parametrize(
@@ -156,16 +201,16 @@ def test_an_image_is_made_again_when_something_changed_or_is_gone(change, gone, 
     platforms = {"amd64": {"digest": "sha256:m", "size": 1}}
     last = Build(one.name, "1", "sha256:i", platforms, {}, one.described, one.packaged, 1.0)
     registry = Pushed({"sha256:i", "sha256:m"} - set(gone))
-    assert making.unchanged(one, last._replace(**change), registry) is expected
-    assert making.unchanged(one, None, registry) is False
+    assert planning.unchanged(one, last._replace(**change), registry) is expected
+    assert planning.unchanged(one, None, registry) is False
 
 
 def test_releases_are_asked_for_once_and_all_faults_are_told(mirror, monkeypatch):
     address, _served, asked = mirror
     monkeypatch.setattr(recipe, "MIRROR", address)
-    monkeypatch.setattr(making.machine, "emulated", lambda _archs: [])
+    monkeypatch.setattr(machine, "emulated", lambda _archs: [])
     wrong = image(suite="unstable")
-    found, faults = making.orders({"a": image(), "b": image(), "c": wrong, "d": wrong}, [], {})
+    found, faults = planning.orders({"a": image(), "b": image(), "c": wrong, "d": wrong}, [], {})
     assert [one.entry for one in found] == ["a", "b"]
     assert asked == [f"/debian/dists/{suite}/InRelease" for suite in ("sid", "unstable")]
     assert faults == [
@@ -177,7 +222,7 @@ def test_releases_are_asked_for_once_and_all_faults_are_told(mirror, monkeypatch
 def test_an_architecture_that_is_gone_from_debian_is_a_fault(mirror, monkeypatch):
     monkeypatch.setattr(recipe, "MIRROR", mirror[0])
     both = ContainerImage(tag="1", archs=("amd64", "armel"), build=ImageBuild(suite="sid"))
-    _, faults = making.orders({"web": both}, [], {})
+    _, faults = planning.orders({"web": both}, [], {})
     assert faults == [
         "container_images.web.archs: Debian's sid has no armel, only amd64; take armel out of"
         " archs, or use a suite that has it"
@@ -188,7 +233,7 @@ def test_what_is_no_release_is_a_fault(mirror, monkeypatch):
     address, served, _ = mirror
     served["sid"] = "<html>Log in first</html>"
     monkeypatch.setattr(recipe, "MIRROR", address)
-    _, (fault,) = making.orders({"web": image()}, [], {})
+    _, (fault,) = planning.orders({"web": image()}, [], {})
     assert "this is no Release file of Debian" in fault
 
 
@@ -208,7 +253,7 @@ def test_own_files_are_read_at_the_master(tmp_path):
         "/b/../c": ImageFile(contents="hällo"),
         "/d": ImageFile(source="/nowhere"),
     }
-    made, faults = making.read_files(
+    made, faults = planning.read_files(
         "web", ContainerImage(tag="1", archs=("amd64",), build=ImageBuild(suite="s", files=files))
     )
     assert made == [Made("a", b"\xff\0", 0o755), Made("c", "hällo".encode(), 0o644)]
