@@ -1,5 +1,10 @@
-"""Pins and rollouts on record: a step is recorded wholly or not at all."""
+"""
+Pins and rollouts on record: a step is recorded wholly or not at all.
 
+The same tests run on PostgreSQL, see ``tests/integration/test_rollouts_postgres.py``.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,8 +16,13 @@ OLD, NEW = {"version": "1", "images": []}, {"version": "2", "images": []}
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    made = Ledger(f"sqlite:///{tmp_path}/ledger/ledger.db")
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/ledger/ledger.db"
+
+
+@pytest.fixture
+def ledger(url):
+    made = Ledger(url)
     made.rollouts.pin([("pi0", "docker", OLD), ("pi1", "docker", OLD), ("pi0", "base", {"a": 1})])
     yield made
     made.database.close()
@@ -104,3 +114,9 @@ def test_old_rollouts_go_and_what_only_they_knew(ledger, monkeypatch):
     assert ledger.rollouts.members(2) == []
     kept = ledger.rollouts.settings(digest({"version": f"new {n}"}) for n in range(1, 5))
     assert sorted(one["version"] for one in kept.values()) == ["new 3", "new 4"]
+
+
+def test_two_admins_at_once_begin_one_rollout(ledger, url):
+    with ThreadPoolExecutor(4) as pool:
+        begun = list(pool.map(lambda _: Ledger(url).rollouts.begin(start()), range(4)))
+    assert sorted(begun, key=str) == [1, None, None, None]
