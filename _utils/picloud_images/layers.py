@@ -29,6 +29,12 @@ CACHE = Path("/var/cache/picloud/images")
 #: How folders begin that nothing has been finished in.
 UNFINISHED = "unfinished-"
 CHUNK = 2**20
+#: Mounts and processes of a build are its own, and end with whoever began it.
+APART = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"),
+    "nice",
+)
 
 
 class RootFs(NamedTuple):
@@ -73,7 +79,15 @@ def forget(entry: str) -> None:
 
 
 def tidy() -> None:
-    """Remove what a build left that was killed; to be called while none is at work."""
+    """
+    Remove what a build left that was killed; to be called while none is at work. NoAnswerError
+    when something is mounted there: nothing of that is removed.
+    """
+    mounted = recipe.mounted_below(Path("/proc/self/mountinfo").read_text("utf-8"), str(CACHE))
+    if mounted:
+        raise NoAnswerError(
+            f"Below {CACHE} something is mounted: {', '.join(mounted)}; unmount it (umount)"
+        )
     for folder in CACHE.glob(f"{UNFINISHED}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -125,7 +139,7 @@ def _run(order: Order, arch: str, command: Sequence[str], packed: Path) -> oci.L
     with tempfile.TemporaryFile(dir=packed.parent.parent) as said:
         try:
             running = subprocess.Popen(
-                ["nice", *command],
+                [*APART, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=said,

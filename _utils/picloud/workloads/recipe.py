@@ -278,6 +278,8 @@ def command(
         "--skip=output/dev",
         f"--architectures={arch}",
         *([f"--include={','.join(build.packages)}"] if build.packages else []),
+        # What was cut short is made anew: dpkg need not see each file on the disk.
+        "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={share}/{path}" for path in LEFT_OUT),
         *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
         *(f"--aptopt={option}" for option in options),
@@ -316,3 +318,19 @@ def packages(listing: str) -> dict[str, str]:
     {'busybox': '1:1.35.0-4'}
     """
     return dict(sorted(line.split(" ", 1) for line in listing.splitlines() if " " in line))
+
+
+def mounted_below(mounts: str, folder: str) -> list[str]:
+    """
+    Return where something is mounted below a folder.
+
+    mounts
+        ``/proc/self/mountinfo``.
+    folder
+        The folder.
+
+    >>> mounted_below("21 1 0:1 / /a/proc rw - proc proc rw\\n", "/a")
+    ['/a/proc']
+    """
+    points = [line.split()[4] for line in mounts.splitlines() if len(line.split()) > 4]
+    return sorted(point for point in points if point.startswith(f"{folder}/"))

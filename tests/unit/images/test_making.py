@@ -155,6 +155,15 @@ def test_what_a_killed_build_left_is_removed(cache):
     assert [path.name for path in cache.iterdir()] == ["web-amd64-0123456789abcdef"]
 
 
+def test_a_folder_in_which_something_is_mounted_is_left_alone(cache, monkeypatch):
+    (cache / "unfinished-x1" / "proc").mkdir(parents=True)
+    found = [str(cache / "unfinished-x1" / "proc")]
+    monkeypatch.setattr(recipe, "mounted_below", lambda _mounts, folder: found)
+    with pytest.raises(NoAnswerError, match=r"something is mounted: .*/proc; unmount it"):
+        layers.tidy()
+    assert (cache / "unfinished-x1" / "proc").exists()
+
+
 def test_what_was_made_is_not_made_again_after_a_failure(tar, cache, monkeypatch):
     class Away(Pushed):
         def push(self, *_args):

@@ -314,3 +314,11 @@ def test_a_manifest_that_another_build_shares_stays() -> None:
 def test_an_archive_names_its_release() -> None:
     one = Archive("http://mirror.example/debian/", "sid", ("main",))
     assert one.release == "http://mirror.example/debian/dists/sid/InRelease"
+
+
+def test_only_mounts_below_a_folder_are_found() -> None:
+    mounts = "".join(
+        f"2{n} 1 0:1 / {point} rw - proc proc rw\n"
+        for n, point in enumerate(["/", "/var/cache", "/var/cache/x", "/var/cachex/y", "/c/z"])
+    )
+    assert recipe.mounted_below(mounts, "/var/cache") == ["/var/cache/x"]
