@@ -16,6 +16,7 @@ import importlib.util
 import os
 import time
 
+import salt.utils.args
 import salt.utils.files
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -69,7 +70,8 @@ def ask(function, *args, **kwargs):
     from requests.exceptions import RequestException  # noqa: PLC0415
 
     try:
-        return getattr(_client(), function)(*args, **kwargs)
+        # From a command line Salt adds arguments of its own.
+        return getattr(_client(), function)(*args, **salt.utils.args.clean_kwargs(**kwargs))
     except NotFound as err:
         if function.startswith("inspect_"):
             return None
@@ -86,6 +88,7 @@ def info():
 
     - ``state``: ``inactive``, ``pending``, ``active``, ``locked`` or ``error``, and ``error``
     - ``role``: ``manager``, ``worker`` or None
+    - ``leads``: whether it is the manager that leads now; nobody does without a majority of them
     - ``node_id``, ``address``: its id in the swarm and the address it is known by
     - ``managers``: the addresses of the managers it knows, with ports
     - ``cluster``: the swarm's id; only managers know it, None on others
@@ -108,6 +111,7 @@ def info():
         "state": state,
         "error": swarm.get("Error") or "",
         "role": role,
+        "leads": role == "manager" and _leads(swarm.get("NodeID")),
         "node_id": swarm.get("NodeID") or None,
         "address": swarm.get("NodeAddr") or None,
         "managers": sorted(item["Addr"] for item in swarm.get("RemoteManagers") or ()),
@@ -115,6 +119,14 @@ def info():
         "live_restore": bool(facts.get("LiveRestoreEnabled")),
         "resources": __salt__["swarmvalues.generic"](facts.get("GenericResources")),
     }
+
+
+def _leads(node_id):
+    try:
+        found = ask("inspect_node", node_id)
+    except CommandExecutionError:
+        return False
+    return bool(((found or {}).get("ManagerStatus") or {}).get("Leader"))
 
 
 def settings():
@@ -325,13 +337,36 @@ def join_token(role, public_key, node_id=None):
 
         salt pi0 swarm.join_token worker public_key="$(cat /etc/salt/pki/master/minions/pi1)"
     """
-    if role not in ROLES:
-        raise SaltInvocationError(f"role: must be one of {', '.join(ROLES)}, is {role!r}")
-    text = ask("inspect_swarm")["JoinTokens"][role.capitalize()]
-    if node_id and all(node["ID"] != node_id for node in ask("nodes")):
+    return join_tokens({"": {"role": role, "public_key": public_key, "node_id": node_id}})[""]
+
+
+def join_tokens(nodes):
+    """
+    Return join tokens for several nodes, see :py:func:`join_token`: sealed texts by name.
+
+    nodes
+        Names with ``role``, ``public_key`` and ``node_id`` each.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarm.join_tokens '{pi1: {role: worker, public_key: "...", node_id: null}}'
+    """
+    for name, one in nodes.items():
+        if one["role"] not in ROLES:
+            whose = f"{name}: " if name else ""
+            known = ", ".join(ROLES)
+            raise SaltInvocationError(f"{whose}role: must be one of {known}, is {one['role']!r}")
+    tokens = ask("inspect_swarm")["JoinTokens"]
+    known = {node["ID"] for node in ask("nodes")}
+    found = {}
+    for name, one in nodes.items():
+        text, node_id = tokens[one["role"].capitalize()], one.get("node_id")
         # Ids are never given twice, so this stays true however old the text gets.
-        text = f"{text} {node_id}"
-    return _seal(text, public_key)
+        text = f"{text} {node_id}" if node_id and node_id not in known else text
+        found[name] = _seal(text, one["public_key"])
+    return found
 
 
 def is_forgotten(token):

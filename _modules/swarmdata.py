@@ -54,6 +54,7 @@ def _objects(kind):
                 "version": int(labels.get(VERSION, 0)),
                 "digest": labels.get(DIGEST, ""),
                 "data": item["Spec"].get("Data"),
+                "labels": labels,
             }
         )
     return sorted(found, key=lambda item: item["version"])
@@ -104,6 +105,26 @@ def in_force(kind):
     return {**others, **found}
 
 
+def labelled(kind, label):
+    """
+    Return the names of the configs or secrets of which a version has a label, whatever its value.
+
+    kind
+        ``config`` or ``secret``.
+    label
+        The label.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmdata.labelled secret picloud.part
+    """
+    _check(kind, "any")
+    found = {item["name"] for item in _objects(kind) if item["name"] and label in item["labels"]}
+    return sorted(found)
+
+
 def _digest(data, salt):
     return hashlib.scrypt(data, salt=salt, n=2**14, r=8, p=1, dklen=32).hex()
 
@@ -142,7 +163,7 @@ def current(kind, name, data):
     return found
 
 
-def rotate(kind, name, data):
+def rotate(kind, name, data, labels=None):
     """
     Make a new version of a config or secret and drop those before the last that no service uses.
     Return the new object's name.
@@ -154,6 +175,8 @@ def rotate(kind, name, data):
     data
         The bytes it holds. A text on the command line is in the master's job cache: not for
         secrets; the state takes them from the pillar.
+    labels
+        Further labels of the new version.
 
     CLI Example:
 
@@ -169,7 +192,7 @@ def rotate(kind, name, data):
         )
     own = [item for item in _objects(kind) if item["name"] == name]
     version = own[-1]["version"] + 1 if own else 1
-    labels = {f"picloud.{kind}": name, VERSION: str(version)}
+    labels = {**(labels or {}), f"picloud.{kind}": name, VERSION: str(version)}
     if kind == "secret":
         salt = os.urandom(16)
         labels[DIGEST] = f"{salt.hex()}:{_digest(data, salt)}"

@@ -27,6 +27,7 @@ def _facts(node):
     resources, engine = described.get("Resources") or {}, described.get("Engine") or {}
     return {
         "id": node["ID"],
+        "created": node.get("CreatedAt") or "",
         "hostname": described.get("Hostname") or "",
         "role": spec.get("Role") or "worker",
         "availability": spec.get("Availability") or "active",
@@ -47,9 +48,10 @@ def _facts(node):
 
 def list_():
     """
-    Return the nodes of the swarm, dead ones too: id, hostname, role, availability, labels, state
-    (``ready``, ``down`` ...), address, leader, reachability (of managers), arch, engine,
-    engine_labels, cpus, memory, and generic resources such as ``{mbps: 100}``.
+    Return the nodes of the swarm, dead ones too: id, created (when it joined), hostname, role,
+    availability, labels, state (``ready``, ``down`` ...), address, leader, reachability (of
+    managers), arch, engine, engine_labels, cpus, memory, and generic resources such as
+    ``{mbps: 100}``. Of entries with the same hostname the oldest comes first.
 
     CLI Example:
 
@@ -58,7 +60,7 @@ def list_():
         salt pi0 swarmnode.list
     """
     found = [_facts(node) for node in __salt__["swarm.ask"]("nodes")]
-    return sorted(found, key=lambda node: (node["hostname"], node["id"]))
+    return sorted(found, key=lambda node: (node["hostname"], node["created"], node["id"]))
 
 
 def leads():
@@ -75,9 +77,7 @@ def leads():
     """
     try:
         own = __salt__["swarm.info"]()
-        if own["role"] != "manager" or own["state"] != "active":
-            return False
-        return any(node["leader"] and node["id"] == own["node_id"] for node in list_())
+        return own["state"] == "active" and own["leads"]
     except CommandExecutionError:
         return False
 

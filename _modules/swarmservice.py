@@ -35,6 +35,24 @@ def list_():
     return sorted(item["Spec"]["Name"] for item in __salt__["swarm.ask"]("services"))
 
 
+def labelled(label):
+    """
+    Return the names of the services that have a label, whatever its value.
+
+    label
+        The label.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmservice.labelled picloud.workload
+    """
+    found = __salt__["swarm.ask"]("services")
+    specs = [item["Spec"] for item in found if label in (item["Spec"].get("Labels") or {})]
+    return sorted(spec["Name"] for spec in specs)
+
+
 def inspect(name):
     """
     Return a service in the words of Docker's API; None if there is none of this name.

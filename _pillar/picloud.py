@@ -25,6 +25,7 @@ if _UTILS not in sys.path:
 import picloud_keep  # noqa: E402
 import picloud_overrides  # noqa: E402
 import picloud_salt  # noqa: E402
+import picloud_swarm  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
@@ -75,6 +76,9 @@ def ext_pillar(minion_id, pillar, path=None):
         data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
     if "workloads" in view:
         data["picloud"] |= _by_hand(store, view)
+    if "members" in view:
+        data["picloud"]["swarm"] = _swarm(data["picloud"])
+        del data["picloud"]["members"]
     data["picloud"] = told.tell(data["picloud"], __opts__)
     if faults or unknown:
         data["_errors"] = [_reason(faults) if faults else unknown]
@@ -103,6 +107,16 @@ def _by_hand(store, view):
     except StorageError as err:
         log.warning("%s is not told what was said by hand: %s", view["node"]["id"], err)
         return {}
+
+
+def _swarm(view):
+    """What a node sees of the swarm of its site; no token while the ledger cannot be read."""
+    try:
+        known = picloud_swarm.recorded(picloud_salt.ledger(__opts__), view)
+    except StorageError as err:
+        log.warning("%s gets no token for its swarm: %s", view["node"]["id"], err)
+        known = None
+    return picloud_swarm.pillar(view, known)
 
 
 def _lobby(minion_id):

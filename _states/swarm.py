@@ -148,7 +148,7 @@ def _differences(wanted):
     return changes
 
 
-def joined(name, managers, role="worker", token=None, advertise_addr=None):
+def joined(name, managers, role="worker", token=None, *, advertise_addr=None, later=False):
     """
     Ensure that this node is in the swarm of some managers.
 
@@ -168,6 +168,9 @@ def joined(name, managers, role="worker", token=None, advertise_addr=None):
         while it is not in the swarm.
     advertise_addr
         The address (or interface) that other nodes reach this one by.
+    later
+        Whether a token is on its way: without one a node that is not in the swarm is then left as
+        it is, and that is no failure. In test mode it is still what would be changed.
 
     .. code-block:: yaml
 
@@ -194,7 +197,10 @@ def joined(name, managers, role="worker", token=None, advertise_addr=None):
             ret["comment"] = f"This node is in the swarm, as a {role}."
             return ret
         changes = {"swarm": {"old": now["state"], "new": role}}
-        if not token:
+        if later and not token and not __opts__["test"]:
+            ret["comment"] = "This node gets a token next, and joins the swarm then."
+            return ret
+        if not token and not later:
             raise CommandExecutionError(
                 f"token: this node is not in the swarm ({now['error'] or now['state']}) and has "
                 "no token to join with; swarm.join_token on a manager seals one for it"

@@ -16,7 +16,7 @@ def __virtual__():
     return __virtualname__
 
 
-def config_present(name, contents=None, contents_pillar=None):
+def config_present(name, contents=None, contents_pillar=None, labels=None):
     """
     Ensure that the swarm has a config with contents. Other contents are a new version of it;
     services get that when they are next applied.
@@ -27,6 +27,8 @@ def config_present(name, contents=None, contents_pillar=None):
         What it holds.
     contents_pillar
         Or its place in the pillar, with ``:`` between the keys.
+    labels
+        Further labels of versions made from now on, see :py:func:`configs_pruned`.
 
     .. code-block:: yaml
 
@@ -36,10 +38,10 @@ def config_present(name, contents=None, contents_pillar=None):
             - contents: |
                 listen 80
     """
-    return _present("config", name, contents, contents_pillar)
+    return _present("config", name, contents, contents_pillar, labels)
 
 
-def secret_present(name, contents_pillar=None, contents=None):
+def secret_present(name, contents_pillar=None, contents=None, labels=None):
     """
     Ensure that the swarm has a secret with contents. Other contents are a new version of it;
     services get that when they are next applied. What it holds is in no return and no log.
@@ -51,6 +53,8 @@ def secret_present(name, contents_pillar=None, contents=None):
     contents
         Or the contents themselves; they are then in the compiled state as well, which
         ``state.show_sls`` shows.
+    labels
+        Further labels of versions made from now on, see :py:func:`secrets_pruned`.
 
     .. code-block:: yaml
 
@@ -59,10 +63,10 @@ def secret_present(name, contents_pillar=None, contents=None):
             - name: db-password
             - contents_pillar: secrets:db:password
     """
-    return _present("secret", name, contents, contents_pillar)
+    return _present("secret", name, contents, contents_pillar, labels)
 
 
-def _present(kind, name, contents, contents_pillar):
+def _present(kind, name, contents, contents_pillar, labels):
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
         data = _bytes(contents, contents_pillar)
@@ -82,7 +86,7 @@ def _present(kind, name, contents, contents_pillar):
             ret["result"] = None
             ret["comment"] = f"{kind.capitalize()} {name} would be made as {new}."
             return ret
-        __salt__["swarmdata.rotate"](kind, name, data)
+        __salt__["swarmdata.rotate"](kind, name, data, labels)
         if not __salt__["swarmdata.current"](kind, name, data)["same"]:
             raise CommandExecutionError(f"{new} was made but does not hold what it should")
     except (CommandExecutionError, SaltInvocationError) as err:
@@ -170,4 +174,69 @@ def _absent(kind, name):
         text = f"{kind.capitalize()} {name}: {err}"
         return {"name": name, "result": False, "changes": ret["changes"], "comment": text}
     ret["comment"] = f"{kind.capitalize()} {name} was removed."
+    return ret
+
+
+def configs_pruned(name, label, keep):
+    """
+    Ensure that of the configs with a label only some are there; others are not looked at.
+
+    name
+        Any name; it is not used.
+    label
+        The label, whatever its value.
+    keep
+        Names of the configs that stay.
+
+    .. code-block:: yaml
+
+        old-configs:
+          swarmdata.configs_pruned:
+            - label: picloud.part
+            - keep: [web_page]
+    """
+    return _pruned("config", name, label, keep)
+
+
+def secrets_pruned(name, label, keep):
+    """
+    Ensure that of the secrets with a label only some are there; others are not looked at.
+
+    name
+        Any name; it is not used.
+    label
+        The label, whatever its value.
+    keep
+        Names of the secrets that stay.
+
+    .. code-block:: yaml
+
+        old-secrets:
+          swarmdata.secrets_pruned:
+            - label: picloud.part
+            - keep: [db-password]
+    """
+    return _pruned("secret", name, label, keep)
+
+
+def _pruned(kind, name, label, keep):
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    gone = []
+    try:
+        old = [one for one in __salt__["swarmdata.labelled"](kind, label) if one not in keep]
+        if not old:
+            ret["comment"] = f"No {kind} is there that is not described."
+            return ret
+        ret["changes"] = {f"{kind}s": {"old": old, "new": []}}
+        if __opts__["test"]:
+            ret["result"] = None
+            ret["comment"] = f"{kind.capitalize()}s would be removed: {', '.join(old)}."
+            return ret
+        for one in old:
+            __salt__["swarmdata.remove"](kind, one)
+            gone.append(one)
+    except (CommandExecutionError, SaltInvocationError) as err:
+        done = {f"{kind}s": {"old": gone, "new": []}} if gone else {}
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["comment"] = f"{kind.capitalize()}s were removed: {', '.join(old)}."
     return ret

@@ -151,16 +151,62 @@ def absent(name):
             ret["result"] = None
             ret["comment"] = f"Network {name} would be removed."
             return ret
-        deadline = time.monotonic() + RELEASE_SECONDS
-        while True:
-            try:
-                __salt__["swarmnetwork.remove"](name)
-                break
-            except CommandExecutionError as err:
-                if "in use by task" not in str(err) or time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+        _remove(name)
     except (CommandExecutionError, SaltInvocationError) as err:
         return {"name": name, "result": False, "changes": {}, "comment": f"Network {name}: {err}"}
     ret["comment"] = f"Network {name} was removed."
+    return ret
+
+
+def _remove(name):
+    """Remove a network; tasks that are just ending are waited for."""
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while True:
+        try:
+            __salt__["swarmnetwork.remove"](name)
+            return
+        except CommandExecutionError as err:
+            if "in use by task" not in str(err) or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def pruned(name, label, keep):
+    """
+    Ensure that of the networks with a label only some are there; others are not looked at.
+
+    name
+        Any name; it is not used.
+    label
+        The label, whatever its value.
+    keep
+        Names of the networks that stay.
+
+    .. code-block:: yaml
+
+        old-networks:
+          swarmnetwork.pruned:
+            - label: picloud.part
+            - keep: [back]
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    gone = []
+    try:
+        found = __salt__["swarmnetwork.list"]()
+        old = [one for one in sorted(found) if label in found[one]["labels"] and one not in keep]
+        if not old:
+            ret["comment"] = "No network is there that is not described."
+            return ret
+        ret["changes"] = {"networks": {"old": old, "new": []}}
+        if __opts__["test"]:
+            ret["result"] = None
+            ret["comment"] = f"Networks would be removed: {', '.join(old)}."
+            return ret
+        for one in old:
+            _remove(one)
+            gone.append(one)
+    except CommandExecutionError as err:
+        done = {"networks": {"old": gone, "new": []}} if gone else {}
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["comment"] = f"Networks were removed: {', '.join(old)}."
     return ret

@@ -2,9 +2,14 @@
 Keep the nodes of a Docker swarm as described: labels, availability, role. Runs on a manager.
 """
 
+import datetime
+
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __virtualname__ = "swarmnode"
+
+#: Seconds in which who let a node into the swarm gives it its labels.
+JOINING_S = 120
 
 
 def __virtual__():
@@ -83,6 +88,116 @@ def _differences(here, wanted):
             if old.get(key) != new.get(key):
                 changes[f"labels.{key}"] = {"old": old.get(key), "new": new.get(key)}
     return changes
+
+
+def members(name, nodes):
+    """
+    Ensure that the nodes of the swarm have the labels, roles and availability described for them,
+    and that entries of cards that were swapped are gone.
+
+    name
+        Any name; it is not used.
+    nodes
+        ``labels``, ``role`` and ``availability`` by hostname, as :py:func:`present` takes them. One
+        that is not in the swarm is passed over. A node that is not among them becomes a worker
+        without labels, so that nothing described runs on it, and is removed once it is down.
+
+    Of several entries with one hostname the last that is not down counts; the others are removed.
+    What joined less than two minutes ago is no difference in test mode: it gets its labels from
+    whoever let it in.
+
+    .. code-block:: yaml
+
+        swarm-nodes:
+          swarmnode.members:
+            - nodes:
+                pi0: {role: manager, labels: {rack: rack1}}
+                pi3: {role: worker, labels: {rack: rack1}}
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    done = {}
+    try:
+        for host, one in nodes.items():
+            _checked(host, one)
+        found = _entries(__salt__["swarmnode.list"](), nodes)
+        if __opts__["test"]:
+            now = datetime.datetime.now(datetime.UTC)
+            found = [one for one in found if not _joining(one["here"], now)]
+        # What is promoted comes before what is demoted: the managers keep their majority.
+        found.sort(key=lambda one: one["wanted"].get("role") != "manager")
+        changes = {one["name"]: one["changes"] for one in found if one["changes"]}
+        if not changes:
+            ret["comment"] = f"{len(found)} nodes are as described."
+            return ret
+        if __opts__["test"]:
+            ret["changes"] = changes
+            ret["result"] = None
+            ret["comment"] = f"Nodes would be changed: {', '.join(changes)}."
+            return ret
+        faults = []
+        for one in found:
+            if one["changes"]:
+                faults += _change(one, done)
+        if faults:
+            raise CommandExecutionError("; ".join(faults))
+    except (CommandExecutionError, SaltInvocationError) as err:
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["changes"] = changes
+    ret["comment"] = f"Nodes were changed: {', '.join(changes)}."
+    return ret
+
+
+def _checked(host, one):
+    try:
+        if unknown := sorted(set(one) - {"labels", "role", "availability"}):
+            raise SaltInvocationError(f"there is no {', '.join(unknown)}")
+        __salt__["swarmnode.check"](**one)
+    except SaltInvocationError as err:
+        raise SaltInvocationError(f"nodes.{host}: {err}") from None
+
+
+def _entries(entries, nodes):
+    """What is to be done with the entries of each hostname; the swarm lists the oldest first."""
+    by_name = {}
+    for entry in entries:
+        by_name.setdefault(entry["hostname"], []).append(entry)
+    found = []
+    for host, same in by_name.items():
+        here = next((one for one in reversed(same) if one["state"] != "down"), same[-1])
+        others = [one["id"] for one in same if one["id"] != here["id"]]
+        wanted = nodes.get(host, {"labels": {}, "role": "worker"})
+        changes = _differences(here, wanted)
+        if host not in nodes and here["state"] == "down":
+            others, wanted, changes = [*others, here["id"]], {}, {}
+        if others:
+            changes["dead entries"] = {"old": others, "new": []}
+        found.append(
+            {"name": host, "here": here, "wanted": wanted, "changes": changes, "others": others}
+        )
+    return found
+
+
+def _joining(here, now):
+    try:
+        joined = datetime.datetime.fromisoformat(f"{here['created'][:19]}+00:00")
+    except ValueError:
+        return False
+    return 0 <= (now - joined).total_seconds() < JOINING_S
+
+
+def _change(one, done):
+    """Change the entries of one hostname; return what was in the way."""
+    try:
+        if set(one["changes"]) != {"dead entries"}:
+            __salt__["swarmnode.set"](one["here"]["id"], **one["wanted"])
+            rest = {key: val for key, val in one["changes"].items() if key != "dead entries"}
+            done[one["name"]] = rest
+        for entry in one["others"]:
+            __salt__["swarmnode.remove"](entry, force=True)
+        done[one["name"]] = one["changes"]
+    except CommandExecutionError as err:
+        return [f"{one['name']}: {err}"]
+    return []
 
 
 def absent(name, force=False):

@@ -85,6 +85,48 @@ def _done(changes):
     return "removed and made anew" if "mode" in changes else "updated"
 
 
+def pruned(name, label, keep, timeout=60):
+    """
+    Ensure that of the services with a label only some are there; others are not looked at.
+
+    name
+        Any name; it is not used.
+    label
+        The label, whatever its value.
+    keep
+        Names of the services that stay.
+    timeout
+        Seconds to wait for the tasks of each that goes.
+
+    .. code-block:: yaml
+
+        old-services:
+          swarmservice.pruned:
+            - label: picloud.workload
+            - keep: [web]
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    gone = []
+    try:
+        old = [one for one in __salt__["swarmservice.labelled"](label) if one not in keep]
+        if not old:
+            ret["comment"] = "No service is there that is not described."
+            return ret
+        ret["changes"] = {"services": {"old": old, "new": []}}
+        if __opts__["test"]:
+            ret["result"] = None
+            ret["comment"] = f"Services would be removed: {', '.join(old)}."
+            return ret
+        for one in old:
+            __salt__["swarmservice.remove"](one, timeout)
+            gone.append(one)
+    except (CommandExecutionError, SaltInvocationError) as err:
+        done = {"services": {"old": gone, "new": []}} if gone else {}
+        return {"name": name, "result": False, "changes": done, "comment": str(err)}
+    ret["comment"] = f"Services were removed: {', '.join(old)}."
+    return ret
+
+
 def absent(name, timeout=60):
     """
     Ensure that the swarm has no service of a name, and that its tasks are gone.

@@ -17,7 +17,7 @@ racks:
     design: lego14
     model: pi1b
     image: bookworm
-    roles: [docker]
+    roles: [swarm]
     nodes:
 """
 NODE = (

@@ -30,9 +30,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from picloud import kept, schema
+from picloud import kept, schema, swarms
 from picloud.checks import common as common_checks
 from picloud.checks import fit as fit_checks
 from picloud.checks import rack as rack_checks
@@ -53,6 +53,18 @@ from picloud.workloads import fleet, service
 __all__ = ["Cloud", "Node", "Rack", "build"]
 
 
+class Told(NamedTuple):
+    """What members of a swarm are told, as JSON: all of them its managers, managers the rest."""
+
+    managers: str = "{}"
+    nodes: str = "{}"
+    work: str = "{}"
+
+
+#: What members are told of a swarm that has no manager.
+NOTHING = Told()
+
+
 class Cloud:
     """
     A whole cloud. Made by ``build``; never changed.
@@ -62,10 +74,10 @@ class Cloud:
     """
 
     def __init__(
-        self, known: Known, racks: Mapping[str, Rack], work: Mapping[str, str] | None = None
+        self, known: Known, racks: Mapping[str, Rack], told: Mapping[str, Told] | None = None
     ) -> None:
         self._known = known
-        self._work = work or {}
+        self._told = told or {}
         self.racks: Mapping[str, Rack] = MappingProxyType(dict(racks))
 
     @property
@@ -144,9 +156,15 @@ class Cloud:
         node = self.nodes.get(node_id)
         if node is None:
             return {}
-        work = self._work.get(node.site) if fleet.manages(node.roles, node.parts) else None
-        told = None if work is None else json.loads(work)
-        return node_view(self.common, self.racks[node.rack], node, self.settings(node), told)
+        told = self._told.get(node.site, NOTHING)
+        work = members = None
+        if fleet.PART in node.parts:
+            members = {"managers": json.loads(told.managers)}
+            if fleet.manages(node.roles, node.parts):
+                members["nodes"], work = json.loads(told.nodes), json.loads(told.work)
+        rack = self.racks[node.rack]
+        parts = self.settings(node)
+        return node_view(self.common, rack, node, parts, members=members, workloads=work)
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""
@@ -201,13 +219,13 @@ def build(source: Source, cache: Cache | None = None, *, fitting: bool = True) -
     if problems:
         raise DescriptionError(place(source, _settle(problems)))
     described = fleet.Whole(common, racks)
-    swarms = fleet.swarms(described, common.workloads)
-    if fitting and swarms:
-        problems = fit_checks.checked(described, swarms, cache)
+    found_swarms = fleet.swarms(described, common.workloads)
+    if fitting and found_swarms:
+        problems = fit_checks.checked(described, found_swarms, cache)
     if problems:
         raise DescriptionError(place(source, problems))
-    work = service.work(described, swarms)
-    return Cloud(known, _with_work(racks, work), work)
+    told = _told(described, found_swarms)
+    return Cloud(known, _with_told(racks, told), told)
 
 
 def _common(
@@ -281,14 +299,30 @@ def _racks(
     return racks, problems
 
 
-def _with_work(racks: dict[str, Rack], work: Mapping[str, str]) -> dict[str, Rack]:
-    """Return the racks, with what a manager of a swarm is told in the keys of theirs."""
+def _told(described: fleet.Whole, known: Mapping[str, fleet.Swarm]) -> dict[str, Told]:
+    """What the members of each swarm are told, by site."""
+    work = service.work(described, known)
+    found = {}
+    for site, swarm in known.items():
+        of_swarm = swarms.told(described.common, swarm)
+        found[site] = Told(
+            json.dumps(of_swarm["managers"]), json.dumps(of_swarm["nodes"]), work[site]
+        )
+    return found
+
+
+def _with_told(racks: dict[str, Rack], told: Mapping[str, Told]) -> dict[str, Rack]:
+    """Return the racks, with what members of a swarm are told in the keys of theirs."""
     found = {}
     for name, rack in racks.items():
         found[name] = rack
-        columns = zip(rack.column("roles"), rack.column("parts"), strict=True)
-        if rack.site in work and any(fleet.manages(r.split(), p.split()) for r, p in columns):
-            found[name] = replace(rack, key=_digest([rack.key, work[rack.site]]))
+        if rack.site not in told:
+            continue
+        columns = list(zip(rack.column("roles"), rack.column("parts"), strict=True))
+        if any(fleet.manages(roles.split(), parts.split()) for roles, parts in columns):
+            found[name] = replace(rack, key=_digest([rack.key, *told[rack.site]]))
+        elif any(fleet.PART in parts.split() for _, parts in columns):
+            found[name] = replace(rack, key=_digest([rack.key, told[rack.site].managers]))
     return found
 
 

@@ -1,5 +1,6 @@
 """
-Settings of the parts: what ``base``, ``boot``, ``docker``, ``salt_minion`` and ``keep`` may say.
+Settings of the parts: what ``base``, ``boot``, ``docker``, ``salt_minion``, ``keep`` and ``swarm``
+may say.
 
 The docstring under a field is its documentation: it goes into the JSON Schema and the reference.
 """
@@ -13,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from picloud import formats as f
 
 Arch = Literal["amd64", "arm64", "armel", "armhf"]
-Part = Literal["base", "boot", "docker", "salt_minion"]
-PARTS: tuple[str, ...] = ("base", "boot", "docker", "salt_minion", "keep")
+Part = Literal["base", "boot", "docker", "salt_minion", "swarm"]
+PARTS: tuple[str, ...] = ("base", "boot", "docker", "salt_minion", "keep", "swarm")
 
 Scalar = bool | int | float | str
 
@@ -171,6 +172,23 @@ class Keep(Model):
     """Which archives stay; the newest one always does."""
 
 
+class Swarm(Model):
+    """Part `swarm`: the node in the Docker swarm of its site. One with the role `swarm-manager`
+    manages it."""
+
+    default_addr_pool: f.Many[f.Subnet] = ()
+    """Ranges that overlay networks get their subnets from; Docker's own when empty. Fixed once the
+    swarm has begun, like the next two."""
+    subnet_size: Annotated[int, Field(ge=8, le=29)] | None = None
+    """Length of the prefix of those subnets."""
+    data_path_port: Annotated[int, Field(ge=1024, le=49151)] | None = None
+    """UDP port of the traffic between containers; 4789 when left out."""
+    task_history_limit: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many ended tasks of each replica are remembered."""
+    heartbeat_s: Annotated[int, Field(ge=1, le=60)] = 5
+    """Seconds between two signs of life of a node; one that misses three is down."""
+
+
 class Overrides(Model):
     """Parts of the global sections, laid over them: boards, then sites, racks, nodes."""
 
@@ -184,3 +202,5 @@ class Overrides(Model):
     """Keys of `salt_minion` that differ here."""
     keep: dict[str, Any] | None = None
     """Keys of `keep` that differ here."""
+    swarm: dict[str, Any] | None = None
+    """Keys of `swarm` that differ here."""

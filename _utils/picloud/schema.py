@@ -25,13 +25,14 @@ from picloud.parts import (
     Overrides,
     Part,
     SaltMinion,
+    Swarm,
 )
 from picloud.policy import Rejoin
 from picloud.rollout.policy import Rollout
 from picloud.workloads.images import ContainerImage
 from picloud.workloads.model import Overlay, Secret, Workload
 
-__all__ = ["PARTS", "Base", "Boot", "Docker", "Keep", "Model", "Overrides", "SaltMinion"]
+__all__ = ["PARTS", "Base", "Boot", "Docker", "Keep", "Model", "Overrides", "SaltMinion", "Swarm"]
 
 #: Sections of later versions: their names are kept free.
 RESERVED = ("courses",)
@@ -300,6 +301,8 @@ class Common(Model):
     """Part `salt_minion`: Salt on the node itself."""
     keep: Keep | None = None
     """Part `keep`: data of a node, copied to the master and given back to a new card."""
+    swarm: Swarm | None = None
+    """Part `swarm`: the Docker swarm of a site."""
     rejoin: Rejoin = Rejoin()
     """What the master does by itself when a node comes back."""
     rollout: Rollout = Rollout()
@@ -351,6 +354,7 @@ SINGLES: Mapping[str, type[Model]] = {
     "docker": Docker,
     "salt_minion": SaltMinion,
     "keep": Keep,
+    "swarm": Swarm,
 }
 #: Settings of the parts, which can be overridden.
 PART_MODELS: Mapping[str, type[Model]] = {
@@ -359,5 +363,6 @@ PART_MODELS: Mapping[str, type[Model]] = {
     "docker": Docker,
     "salt_minion": SaltMinion,
     "keep": Keep,
+    "swarm": Swarm,
 }
 SECTIONS = tuple(Description.model_fields)

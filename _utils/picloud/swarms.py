@@ -5,14 +5,13 @@ Who belongs to the swarm of a site, and what is to be done so that everybody is 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from picloud.cloud import Cloud
-from picloud.records import Node
 from picloud.workloads import fleet
 
-#: The part that makes a node a member, and the role that makes a member a manager.
-PART, MANAGER = "swarm", "swarm-manager"
+if TYPE_CHECKING:
+    from picloud.schema import Common
+
 #: Where managers listen (Docker's default).
 PORT = 2377
 
@@ -21,12 +20,11 @@ Answers = Mapping[str, Mapping[str, Any] | None]
 
 
 class Member(NamedTuple):
-    """A node that belongs to the swarm of its site: its address, whether it manages, its labels."""
+    """A node that belongs to the swarm of its site: its address, and whether it manages."""
 
     node: str
     address: str | None
     manager: bool
-    labels: Mapping[str, str]
 
     @property
     def role(self) -> str:
@@ -41,11 +39,16 @@ class Plan(NamedTuple):
     begin
         The node that begins a new swarm; nobody can join before that.
     via
-        A manager that is asked for tokens, None when there is none.
+        A manager that is asked for tokens, None when there is none: the one that leads, if it
+        answers.
     cluster
         The id of the swarm.
     join
         Roles of the nodes that are to join, by id.
+    ids
+        The ids in the swarm that these believe to have, by id.
+    changed
+        Whether a member has another role than described: who leads changes that.
     refused
         Why nothing can be done for a node, by id.
     """
@@ -54,47 +57,55 @@ class Plan(NamedTuple):
     via: str | None = None
     cluster: str | None = None
     join: Mapping[str, str] = {}
+    ids: Mapping[str, str] = {}
+    changed: bool = False
     refused: Mapping[str, str] = {}
 
 
-def belongs(node: Node) -> bool:
-    """Return whether a node is to be in the swarm of its site."""
-    return PART in node.parts
-
-
-def members(cloud: Cloud, site: str) -> list[Member]:
+def told(common: Common, swarm: fleet.Swarm) -> dict[str, Any]:
     """
-    Return the members of a site's swarm, in the order of the description.
+    Return what managers of a swarm are told of it: ``managers``, addresses by node, and ``nodes``,
+    role and labels of each member.
 
-    cloud, site
-        The description, and the name of the site.
+    common, swarm
+        The description but for its racks, and the swarm.
 
     .. code-block:: python
 
-        [one.node for one in members(cloud, "glasgow") if one.manager]
+        told(cloud.common, fleet.swarms(cloud, {})["glasgow"])["nodes"]["pi3"]["labels"]
     """
-    uplink = cloud.common.sites[site].uplink_mbps if site in cloud.common.sites else None
-    return [
-        Member(node.id, node.address, MANAGER in node.roles, _labels(cloud, node, uplink))
-        for node in cloud.nodes.values()
-        if node.site == site and belongs(node)
+    uplink = common.sites[swarm.site].uplink_mbps
+    lanes = any(fleet.lanes(common.workloads).values())
+    nodes = {}
+    for host in swarm.hosts:
+        labels = {
+            "site": swarm.site,
+            "rack": host.rack,
+            "tower": host.tower,
+            "model": host.model,
+            "arch": host.arch,
+        }
+        if uplink:
+            labels["uplink"] = str(uplink)
+        if lanes:
+            labels["lane"] = str(host.lane)
+        role = "manager" if host.node in swarm.managers else "worker"
+        nodes[host.node] = {"role": role, "labels": labels}
+    return {"managers": dict(swarm.managers), "nodes": nodes}
+
+
+def members(views: Collection[Mapping[str, Any]]) -> list[Member]:
+    """
+    Return the managers of a site's swarm, and those of its other members whose views these are.
+
+    views
+        Views of nodes at one site that have part ``swarm``.
+    """
+    managers = {name: one for view in views for name, one in view["members"]["managers"].items()}
+    others = {view["node"]["id"]: view["node"]["address"] for view in views}
+    return [Member(name, address, True) for name, address in managers.items()] + [
+        Member(name, address, False) for name, address in others.items() if name not in managers
     ]
-
-
-def _labels(cloud: Cloud, node: Node, uplink: int | None) -> dict[str, str]:
-    labels = {
-        "site": node.site,
-        "rack": node.rack,
-        "tower": node.tower,
-        "model": node.model,
-        "arch": cloud.common.boards[node.model].arch,
-    }
-    lane = fleet.lane_label(cloud.common.workloads, cloud.racks[node.rack], node)
-    return (
-        labels
-        | ({"uplink": str(uplink)} if uplink else {})
-        | ({"lane": lane} if lane is not None else {})
-    )
 
 
 def plan(
@@ -127,12 +138,12 @@ def plan(
     by_id = {one.node: one for one in described}
     mine = [by_id[name] for name in wanted if name in by_id]
     refused = {
-        name: f"{name} has no part {PART}, so it is in no swarm"
+        name: f"{name} has no part {fleet.PART}, so it is in no swarm"
         for name in wanted
         if name not in by_id
     }
     if not managers:
-        why = f"no node of {site} has the role {MANAGER}; give it to one, three or five nodes"
+        why = f"no node of {site} has the role {fleet.MANAGER}; give it to one, three or five nodes"
         return Plan(refused=refused | {one.node: why for one in mine})
     clusters = {
         one.node: cluster
@@ -146,17 +157,26 @@ def plan(
     if not clusters:
         begin, why = _without(site, managers, answers, recorded)
         left = () if begin else mine
-        return Plan(begin, None, recorded, {}, refused | {one.node: why for one in left})
-    via, cluster = next(iter(clusters.items()))
+        refused |= {one.node: why for one in left}
+        return Plan(begin, None, recorded, refused=refused)
+    leading = (name for name in clusters if (answers[name] or {}).get("leads"))
+    via = next(leading, next(iter(clusters)))
+    cluster = clusters[via]
     doors = {f"{one.address}:{PORT}" for one in managers if one.address}
-    join = {}
+    changed = False
+    join: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for one in mine:
         answer = answers.get(one.node)
         if answer is None:
             refused[one.node] = f"{one.node} does not say whether it is in a swarm"
         elif not _member(answer, cluster, doors):
             join[one.node] = one.role
-    return Plan(None, via, cluster, join, refused)
+            if answer.get("node_id"):
+                ids[one.node] = answer["node_id"]
+        elif answer.get("role") != one.role:
+            changed = True
+    return Plan(None, via, cluster, join, ids, changed, refused)
 
 
 def _without(
@@ -190,3 +210,137 @@ def _member(answer: Mapping[str, Any], cluster: str, doors: Collection[str]) -> 
     if answer.get("role") == "manager":
         return bool(answer.get("cluster") == cluster)
     return not set(doors).isdisjoint(answer.get("managers") or ())
+
+
+class Standing(NamedTuple):
+    """
+    How the swarm of a site stands.
+
+    leads
+        The manager that leads it, None when it works and that one does not answer.
+    works
+        Whether more than half of its managers are there: only then it can be changed.
+    survivors
+        Managers that still have the swarm's data though it does not work, best first.
+    silent, without
+        Managers that do not answer, and those that are in no swarm.
+    words
+        All of it in a sentence.
+    """
+
+    leads: str | None
+    works: bool
+    survivors: tuple[str, ...]
+    silent: tuple[str, ...]
+    without: tuple[str, ...]
+    words: str
+
+
+def standing(
+    site: str, managers: Sequence[str], answers: Answers, recorded: str | None
+) -> Standing:
+    """
+    Tell how the swarm of a site stands from what its managers say.
+
+    site, managers
+        The site, and the ids of its managers as described.
+    answers
+        What they said of themselves.
+    recorded
+        The id of the swarm that the site is known to have; None when none was ever begun.
+
+    .. code-block:: python
+
+        standing("glasgow", ["pi0", "pi14", "pi28"], answers, "abc").works
+    """
+    said = {name: answers.get(name) for name in managers}
+    works = [name for name, one in said.items() if _manages(one)]
+    leads = next((name for name in works if (said[name] or {}).get("leads")), None)
+    silent = tuple(name for name, one in said.items() if one is None)
+    without = tuple(name for name, one in said.items() if one and one.get("state") == "inactive")
+    rest = [name for name in managers if name not in {*works, *silent, *without}]
+    # Docker Engine that was started again without the others does not say that it is a manager.
+    rest.sort(key=lambda name: (said[name] or {}).get("role") != "manager")
+    parts = [
+        f"{words} {', '.join(names)}"
+        for words, names in (
+            ("no answer from", silent),
+            ("in no swarm:", without),
+            ("its data is still on", () if works else rest),
+        )
+        if names
+    ]
+    more = f": {'; '.join(parts)}" if parts else ""
+    if works:
+        words = f"the swarm of {site} works, {leads or 'a manager that does not answer'} leads it"
+    elif recorded is None and not rest:
+        words = f"{site} has no swarm yet"
+    elif rest:
+        words = f"the managers of the swarm of {site} have lost their majority"
+    else:
+        words = f"no manager of the swarm of {site} has its data any more"
+    return Standing(leads, bool(works), () if works else tuple(rest), silent, without, words + more)
+
+
+class Recovery(NamedTuple):
+    """
+    How a swarm that lost its majority of managers is brought back.
+
+    refused
+        Why nothing is done, empty otherwise.
+    survivor
+        The manager that goes on alone with what the swarm has; None when a new one is begun.
+    leave
+        Nodes that leave what they are in, and join again.
+    words
+        What is done and what to look at before, a sentence each.
+    """
+
+    refused: str = ""
+    survivor: str | None = None
+    leave: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def recovery(
+    site: str, managers: Sequence[str], answers: Answers, recorded: str | None
+) -> Recovery:
+    """
+    Decide how the swarm of a site is brought back.
+
+    site, managers, recorded
+        As for :func:`standing`.
+    answers
+        What the managers and all other members said of themselves.
+
+    With a survivor services, networks and secrets stay, and workers come back by themselves. Where
+    none is left, all nodes leave, and a new swarm is begun from the description.
+
+    .. code-block:: python
+
+        recovery("glasgow", ["pi0", "pi14", "pi28"], answers, "abc").survivor
+    """
+    now = standing(site, managers, answers, recorded)
+    if now.works:
+        return Recovery(f"there is nothing to recover: {now.words}")
+    if recorded is None and not now.survivors:
+        return Recovery(f"there is nothing to recover: {now.words}")
+    if len(now.silent) == len(managers):
+        return Recovery(f"{now.words}. Let one of them answer first")
+    words = [f"{now.words[:1].upper()}{now.words[1:]}."]
+    if now.silent:
+        words.append(
+            f"Make sure that {', '.join(now.silent)} cannot come back with the card of before: a"
+            " majority of managers that only cannot be reached goes on with a swarm of its own."
+        )
+    inside = [name for name, one in answers.items() if one and one.get("state") != "inactive"]
+    if now.survivors:
+        survivor = now.survivors[0]
+        leave = tuple(name for name in now.survivors if name != survivor)
+        words.append(f"{survivor} goes on alone with what the swarm has; the others join it.")
+        return Recovery("", survivor, leave, tuple(words))
+    words.append(
+        "A new swarm is begun: all nodes leave the old one, which stops their services, and what is"
+        " described is started again."
+    )
+    return Recovery("", None, tuple(inside), tuple(words))

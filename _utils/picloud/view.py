@@ -16,6 +16,8 @@ def node_view(
     rack: Rack,
     node: Node,
     parts: dict[str, Any],
+    *,
+    members: dict[str, Any] | None = None,
     workloads: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
@@ -29,6 +31,9 @@ def node_view(
         The node.
     parts
         Settings of the node's parts, overrides laid over them, by part.
+    members
+        For a node in a swarm, its managers; for one of these all of it (see ``swarms.told``); None
+        for every other node.
     workloads
         For a manager of a swarm what is to run in it (see ``workloads.service``), secrets included;
         None for every other node.
@@ -87,5 +92,6 @@ def node_view(
         "parts": list(node.parts),
         **{part: parts[part] for part in node.parts},
         **({"guarded": guarded} if guarded else {}),
+        **({} if members is None else {"members": members}),
         **({} if workloads is None else {"workloads": workloads}),
     }

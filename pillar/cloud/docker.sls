@@ -13,7 +13,7 @@ docker:
   daemon:
     log-driver: json-file
     log-opts: {max-size: "1m", max-file: "2"}
-    live-restore: true
+    live-restore: true        # not on nodes in a swarm: Docker refuses it there
     registry-mirrors: []
   # Images every Docker node has, loaded from salt://docker/images/<archive>-<architecture>.tar.
   images:

@@ -7,4 +7,5 @@
 roles:
   pi: {default: true, parts: [base, boot, salt_minion]}
   docker: {parts: [docker]}
-  swarm-manager: {}     # leads the Docker swarm of its site: one, three or five nodes at each, in different racks
+  swarm: {parts: [docker, swarm]}             # in the Docker swarm of its site
+  swarm-manager: {parts: [docker, swarm]}     # leads it: one, three or five nodes at each site, in different racks

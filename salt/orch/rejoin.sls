@@ -11,6 +11,13 @@ rejoin-highstate:
     - tgt_type: list
     - highstate: true
     - queue: true
+    - pillar: {picloud_rejoin: true}
+
+# Tokens are sealed for nodes that are there, and Docker Engine is, since their highstate.
+rejoin-swarm:
+  salt.runner:
+    - name: swarm.join
+    - nodes: {{ batch.nodes | json }}
 
 rejoin-verify:
   salt.function:

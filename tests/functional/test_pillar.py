@@ -10,6 +10,8 @@ import pytest
 import salt.config
 import salt.pillar
 from picloud.ledger import Rejoin
+from picloud.ledger.overrides import Drain
+from picloud.ledger.swarms import Swarm, Token
 from saltfactories.utils.functional import Loaders
 
 
@@ -67,7 +69,7 @@ def test_a_node_gets_its_view_beside_ordinary_pillar(compile_pillar):
     view = pillar["picloud"]
     assert view["node"]["id"] == "pi3"
     assert view["board"]["arch"] == "armel"
-    assert view["parts"] == ["base", "boot", "salt_minion", "docker"]
+    assert view["parts"] == ["base", "boot", "salt_minion", "docker", "swarm"]
     assert set(view["parts"]) <= set(view)
     assert len(view["modules_digest"]) == 64
 
@@ -78,7 +80,10 @@ def test_the_pillar_is_plain_data_that_travels(compile_pillar):
 
 
 def test_no_other_rack_shows_in_a_view(compile_pillar):
-    view = str(compile_pillar("pi3")["picloud"])
+    seen = compile_pillar("pi3")["picloud"]
+    # The addresses of managers: Docker Engine tells them to every node of a swarm.
+    assert seen["swarm"].pop("managers") == ["10.80.1.1", "10.80.2.1", "10.80.3.1"]
+    view = str(seen)
     assert "pi14" not in view
     assert "10.80.2." not in view
     assert "rack2" not in view
@@ -100,6 +105,37 @@ def test_managers_of_a_swarm_see_its_workloads_as_they_are_now_and_nobody_else_d
     other = compile_pillar("pi3")["picloud"]
     assert "workloads" not in other
     assert "hush" not in str(other)
+
+
+def test_a_node_is_told_of_its_swarm_what_is_on_record(compile_pillar, settings):
+    ledger = picloud_salt.ledger(settings)
+    nobody = compile_pillar("pi0")["picloud"]["swarm"]
+    assert (nobody["role"], nobody["begin"], nobody["token"]) == ("manager", False, None)
+    assert nobody["settings"]["default_addr_pool"] == ["10.128.0.0/9"]
+    assert "subnet_size" not in nobody["settings"]
+    ledger.swarms.begin("glasgow", "pi14", 1.0)
+    begins = {name: compile_pillar(name)["picloud"]["swarm"]["begin"] for name in ("pi0", "pi14")}
+    assert begins == {"pi0": False, "pi14": True}
+    ledger.swarms.put(Swarm("glasgow", "pi14", "cluster", 2.0))
+    ledger.swarms.give(Token("pi3", "worker", "sealed:x", 3.0))
+    worker, manager = (compile_pillar(name)["picloud"]["swarm"] for name in ("pi3", "pi14"))
+    assert (worker["role"], worker["begin"], worker["token"]) == ("worker", False, "sealed:x")
+    assert worker["managers"][0] == "10.80.2.1"
+    assert "nodes" not in worker
+    assert (manager["begin"], manager["token"]) == (False, None)
+    assert manager["nodes"]["pi3"]["labels"]["rack"] == "rack1"
+    ledger.overrides.drain(Drain("pi3", "jane", 4.0))
+    said = compile_pillar("pi14")["picloud"]["swarm"]["nodes"]
+    assert (said["pi3"]["availability"], said["pi4"]["availability"]) == ("drain", "active")
+
+
+def test_without_a_ledger_a_node_gets_no_token_and_the_rest(compile_pillar, tmp_path):
+    (tmp_path / "ledger.db").write_bytes(b"this is not SQLite at all, " * 100)
+    found = compile_pillar("pi0")["picloud"]["swarm"]
+    assert (found["begin"], found["token"]) == (False, None)
+    assert found["managers"][0] == "10.80.1.1"
+    # Nobody knows which nodes are to be empty.
+    assert "availability" not in found["nodes"]["pi3"]
 
 
 @pytest.mark.parametrize("name", ["stranger", "pi", "pi3\n", "*", "pi3.pi.example", "PI3"])

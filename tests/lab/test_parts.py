@@ -7,10 +7,13 @@ import pytest
 from tests.conftest import REPO
 from tests.lab.keeping import keeping
 
-# The master has the registry, and no node: test_images.py.
-PARTS = sorted({path.parent.name for path in (REPO / "salt").glob("*/absent.sls")} - {"registry"})
+# The master has the registry, and no node: test_images.py. Who is to be in a swarm again needs a
+# token from its master, which applying a part does not bring: test_swarm_part.py.
+ELSEWHERE = {"registry", "swarm"}
+PARTS = sorted({path.parent.name for path in (REPO / "salt").glob("*/absent.sls")} - ELSEWHERE)
 RUNS = ("absent", "absent again", "test", "harmless", "apply", "again", "test again")
-NODE = "pi0"
+# Not the manager of the swarm: it would end with its Docker Engine.
+NODE = "pi1"
 # There while the minion is being restarted.
 UNIT = "/etc/systemd/system/picloud-minion-switch.service"
 
@@ -51,6 +54,10 @@ def picked(lab, part):
     """See to it that the node has a part that no shipped role picks; its name."""
     with keeping(lab, NODE, "/srv/kept") if part == "keep" else nullcontext():
         yield part
+    if part == "docker":
+        # Its place in the swarm went with its Docker Engine.
+        said = lab.run("swarm.join", f"nodes={NODE}")
+        assert said == {"members": {"glasgow": [NODE]}, "refused": {}}
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -86,10 +86,7 @@ def sealed(lab, node, role="worker"):
 
 @pytest.fixture(scope="module")
 def swarm(lab):
-    """Return the lab with live-restore off and the SLS of this test; all of it is put back."""
-    described = lab.checkout / "pillar/cloud/docker.sls"
-    before = described.read_text()
-    described.write_text(before.replace("live-restore: true", "live-restore: false"))
+    """Return the lab without its own swarm and with the SLS of this test; all is put back."""
     top = lab.checkout / "pillar/top.sls"
     top_before = top.read_text()
     top.write_text("base: {'*': [swarm_test]}\n")
@@ -99,13 +96,11 @@ def swarm(lab):
     (folder / "init.sls").write_text(SLS)
     (folder / "absent.sls").write_text(ABSENT)
     for node in NODES:
-        lab.salt(node, "saltutil.sync_all")
+        lab.salt(node, "swarm.leave", "force=True")
         lab.salt(node, "saltutil.refresh_pillar", "wait=True")
-        lab.salt(node, "state.apply", "docker", "queue=True")
     yield lab
     for node in NODES:
         lab.salt(node, "swarm.leave", "force=True")
-    described.write_text(before)
     top.write_text(top_before)
     (lab.checkout / "pillar/swarm_test.sls").unlink()
     for path in (folder / "init.sls", folder / "absent.sls"):
@@ -113,7 +108,8 @@ def swarm(lab):
     folder.rmdir()
     for node in NODES:
         lab.salt(node, "saltutil.refresh_pillar", "wait=True")
-        lab.salt(node, "state.apply", "docker", "queue=True")
+    lab.run("swarm.forget", "glasgow")
+    assert lab.run("swarm.join", f"nodes={','.join(NODES)}")["refused"] == {}
 
 
 def test_a_swarm_from_nothing_to_nothing(swarm):

@@ -94,7 +94,7 @@ def sites(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
             if site not in swarms:
                 path: Path = ("workloads", name, "placement", "sites", number)
                 problem = f"{site} has no swarm: no node of it has the role {fleet.MANAGER}"
-                advice = "give the role to one, three or five nodes with Docker there"
+                advice = "give the role to one, three or five nodes there"
                 yield Problem(path, "no-swarm", problem, advice)
 
 

@@ -13,7 +13,7 @@ from picloud.importers.network import Named, names, sites
 from picloud.importers.settle import MISSING, TOWER
 
 #: Roles that pillar/cloud/roles.sls has; any other role of a source is printed as a new one.
-SHIPPED_ROLES = frozenset({"pi", "docker", "swarm-manager"})
+SHIPPED_ROLES = frozenset({"pi", "docker", "swarm", "swarm-manager"})
 #: The image of pillar/cloud/images.sls, for racks whose source names none.
 SHIPPED_IMAGE = "bookworm"
 #: Sizes that unmanaged switches are sold in: a generated rack gets the smallest that fits.

@@ -14,10 +14,20 @@ from picloud.ledger.upsert import upsert
 
 
 class Swarm(NamedTuple):
-    """The swarm of a site: which node began it, its id (None until it answered), and since when."""
+    """
+    The swarm of a site.
+
+    manager
+        The manager that nodes join through: the one that begins it, and later the one that led it
+        when it was last asked.
+    cluster
+        Its id; None until it was begun.
+    at
+        When that was so, in seconds since 1970.
+    """
 
     site: str
-    began_by: str
+    manager: str
     cluster: str | None
     at: float
 
@@ -43,10 +53,20 @@ class Swarms:
             row = connection.execute(sa.select(swarms).where(swarms.c.site == site)).first()
         return Swarm(*row) if row else None
 
+    def begin(self, site: str, node: str, at: float) -> Swarm:
+        """Record that a node begins the swarm of a site, unless one is on record; return that."""
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(swarms).where(swarms.c.site == site)).first()
+            if row is not None:
+                return Swarm(*row)
+            new = Swarm(site, node, None, at)
+            connection.execute(swarms.insert().values(_columns(new)))
+        return new
+
     def put(self, swarm: Swarm) -> None:
         """Record the swarm of a site, in the place of what was recorded."""
         with self._database.write() as connection:
-            upsert(connection, swarms, [swarm._asdict()], ("began_by", "cluster", "at"))
+            upsert(connection, swarms, [_columns(swarm)], ("began_by", "cluster", "at"))
 
     def forget(self, site: str) -> None:
         """Forget the swarm of a site: the next one may be begun."""
@@ -69,3 +89,7 @@ class Swarms:
         """Forget the tokens of nodes that are in their swarm."""
         with self._database.write() as connection:
             connection.execute(swarm_tokens.delete().where(swarm_tokens.c.node.in_(nodes)))
+
+
+def _columns(swarm: Swarm) -> dict[str, object]:
+    return dict(zip(swarms.c.keys(), swarm, strict=True))

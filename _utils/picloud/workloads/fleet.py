@@ -2,7 +2,7 @@
 The swarms that a description makes: which nodes are in them, what each has to give, and on which of
 them a workload may run.
 
-One site has one swarm: its nodes with the part ``docker``, led by those with the role
+One site has one swarm: its nodes with the part ``swarm``, led by those with the role
 ``swarm-manager``. Anti-affinity is not known to Swarm, so workloads that never share a node are
 given *lanes*: every node is in one lane, by its place in the rack, and a workload that has a lane
 runs on its nodes only. A node's lane changes only when the number of lanes does.
@@ -15,12 +15,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from picloud.records import Node, Rack
+    from picloud.records import Rack
     from picloud.schema import Common
     from picloud.workloads.model import Workload
 
 #: The role that makes a node a manager of its site's swarm, and the part that every member has.
-MANAGER, PART = "swarm-manager", "docker"
+MANAGER, PART = "swarm-manager", "swarm"
 #: What a node gives to replicas: cores in thousandths, memory in MB, network in Mb/s.
 RESOURCES = ("cpus", "memory_mb", "mbps")
 
@@ -202,21 +202,6 @@ def _first(rack: Rack) -> dict[str, int]:
     for tower, height in rack.towers.items():
         first[tower], total = total, total + height
     return first
-
-
-def lane_label(workloads: Mapping[str, Workload], rack: Rack, node: Node) -> str | None:
-    """
-    Return the lane of a node, for its labels; None while no workload keeps away from another.
-
-    workloads
-        Workloads by name.
-    rack, node
-        The node, and its rack.
-
-    It is the number of the slot modulo that of all lanes: neighbours are in different ones.
-    """
-    count = max(lanes(workloads).values(), default=0) + 1
-    return str((_first(rack)[node.tower] + node.position - 1) % count) if count > 1 else None
 
 
 def lanes(workloads: Mapping[str, Workload]) -> dict[str, int]:

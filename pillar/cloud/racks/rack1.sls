@@ -7,7 +7,7 @@ racks:
     design: lego14
     model: pi1b               # what every node of the rack is, unless a node says otherwise
     image: bookworm
-    roles: [docker]           # beside the roles marked default in roles.sls
+    roles: [swarm]            # beside the roles marked default in roles.sls
     nodes:
       left/1:  {id: pi0, address: 10.80.1.1, roles: [swarm-manager]}
       left/2:  {id: pi1, address: 10.80.1.2}

@@ -5,7 +5,7 @@ racks:
     design: lego14
     model: pi1b
     image: bookworm
-    roles: [docker]
+    roles: [swarm]
     nodes:
       left/1:  {id: pi14, address: 10.80.2.1, roles: [swarm-manager]}
       left/2:  {id: pi15, address: 10.80.2.2}

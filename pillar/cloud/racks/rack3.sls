@@ -5,7 +5,7 @@ racks:
     design: lego14
     model: pi1b
     image: bookworm
-    roles: [docker]
+    roles: [swarm]
     nodes:
       left/1:  {id: pi28, address: 10.80.3.1, roles: [swarm-manager]}
       left/2:  {id: pi29, address: 10.80.3.2}

@@ -5,7 +5,7 @@ racks:
     design: lego14
     model: pi1b
     image: bookworm
-    roles: [docker]
+    roles: [swarm]
     nodes:
       left/1:  {id: pi42, address: 10.80.4.1}
       left/2:  {id: pi43, address: 10.80.4.2}

@@ -331,7 +331,8 @@ def test_a_mark_is_a_time_and_the_last_one_counts(ledger):
 
 def test_a_site_has_one_swarm_and_a_node_one_token(ledger):
     assert ledger.swarms.get("glasgow") is None
-    ledger.swarms.put(Swarm("glasgow", "pi0", None, 1.0))
+    assert ledger.swarms.begin("glasgow", "pi0", 1.0) == Swarm("glasgow", "pi0", None, 1.0)
+    assert ledger.swarms.begin("glasgow", "pi9", 2.0) == Swarm("glasgow", "pi0", None, 1.0)
     ledger.swarms.put(Swarm("glasgow", "pi0", "abc", 2.0))
     assert ledger.swarms.get("glasgow") == Swarm("glasgow", "pi0", "abc", 2.0)
     ledger.swarms.give(Token("pi3", "worker", "sealed:one", 1.0))

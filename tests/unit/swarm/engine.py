@@ -101,7 +101,10 @@ class Engine:
         return self.node_list
 
     def inspect_node(self, node_id):
-        return next(node for node in self.node_list if node["ID"] == node_id)
+        for node in self.node_list:
+            if node["ID"] == node_id:
+                return node
+        raise refuse(f"node {node_id} not found", NotFound)
 
     def update_node(self, node_id, version, node_spec):
         node = self.inspect_node(node_id)

@@ -146,3 +146,31 @@ def test_objects_made_by_other_means_go_by_their_own_names(engine):
     engine.data["config"].append({"ID": "x", "Spec": {"Name": "hand", "Labels": None}})
     assert swarmdata.in_force("config") == {"hand": {"id": "x", "name": "hand"}}
     assert states.config_absent("hand")["changes"] == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_described_goes_and_what_others_made_stays(engine, kind, testmode):
+    pruned = getattr(states, f"{kind}s_pruned")
+    for name, labels in (("web", {"own": "x"}), ("old", {"own": "x"}), ("other", None)):
+        swarmdata.rotate(kind, name, "one", labels)
+        swarmdata.rotate(kind, name, "two", labels)
+    ret = pruned("x", "own", ["web"])
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {f"{kind}s": {"old": ["old"], "new": []}}
+    left = {"web-v1", "web-v2", "other-v1", "other-v2"}
+    assert set(names(engine, kind)) == (left | {"old-v1", "old-v2"} if testmode else left)
+    if not testmode:
+        assert pruned("x", "own", ["web"])["changes"] == {}
+        engine.used.add("id-web-v2")
+        ret = pruned("x", "own", [])
+        assert ret["result"] is False
+        assert "is in use" in ret["comment"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_of_the_state_are_on_each_version(engine, kind):
+    present(kind, contents="one", labels={"own": "x"})
+    (made,) = engine.data[kind]
+    assert made["Spec"]["Labels"]["own"] == "x"
+    assert swarmdata.labelled(kind, "own") == ["web"]
+    assert present(kind, contents="one", labels={"own": "y"})["changes"] == {}

@@ -107,7 +107,8 @@ def test_live_restore_is_named(engine, testmode):
 @pytest.mark.parametrize("role", ["worker", "manager"])
 def test_a_node_joins_and_again(engine, sealed, role, testmode):
     def apply():
-        return states.joined("x", ["10.80.1.1", "10.80.1.2"], role, sealed(role), "10.80.1.2")
+        managers = ["10.80.1.1", "10.80.1.2"]
+        return states.joined("x", managers, role, sealed(role), advertise_addr="10.80.1.2")
 
     ret = apply()
     assert ret["result"] is (None if testmode else True)
@@ -124,6 +125,17 @@ def test_without_a_token(engine, testmode):
     ret = states.joined("x", ["10.80.1.1"])
     assert (ret["result"], ret["changes"]) == (False, {})
     assert ret["comment"].startswith("token: ")
+
+
+def test_a_token_that_is_on_its_way_is_waited_for(engine, sealed, testmode):
+    ret = states.joined("x", ["10.80.1.1"], later=True)
+    assert ret["result"] is (None if testmode else True)
+    # A highstate in test mode says that the node is not what it should be.
+    assert bool(ret["changes"]) is testmode
+    assert engine.asked == []
+    if not testmode:
+        ret = states.joined("x", ["10.80.1.1"], token=sealed(), later=True)
+        assert ret["changes"] == {"swarm": {"old": "inactive", "new": "worker"}}
 
 
 def test_the_wrong_token_is_told_without_showing_it(engine, key):
@@ -277,3 +289,22 @@ def test_what_does_not_answer_is_told(engine):
 )
 def test_addresses_get_the_port(address, full):
     assert swarm.addr_port(address) == full
+
+
+def test_tokens_for_several_nodes_are_each_sealed_for_one(manager, key):
+    manager.node_list = [node("pi1", id="known")]
+    asked = {
+        "pi1": {"role": "worker", "public_key": key.public, "node_id": "known"},
+        "pi2": {"role": "manager", "public_key": key.public, "node_id": "gone"},
+    }
+    found = swarm.join_tokens(asked)
+    opened = {name: swarm._open(text) for name, text in found.items()}
+    assert opened == {"pi1": TOKENS["Worker"], "pi2": f"{TOKENS['Manager']} gone"}
+    with pytest.raises(SaltInvocationError, match="pi3: role: must be one of worker, manager"):
+        swarm.join_tokens({"pi3": {"role": "king", "public_key": key.public}})
+
+
+def test_docker_is_asked_from_a_command_line_too(engine):
+    engine.node_list = [node("pi1")]
+    found = swarm.ask("inspect_node", "id-pi1", __pub_fun="swarm.ask", __pub_jid="1")
+    assert found["ID"] == "id-pi1"

@@ -3,8 +3,8 @@
 import pytest
 from picloud.swarms import Member, plan
 
-A, B, C = (Member(f"m{n}", f"10.80.{n}.1", True, {}) for n in (1, 2, 3))
-W = Member("w1", "10.80.1.9", False, {})
+A, B, C = (Member(f"m{n}", f"10.80.{n}.1", True) for n in (1, 2, 3))
+W = Member("w1", "10.80.1.9", False)
 ALL = (A, B, C, W)
 
 OFF = {"state": "inactive", "role": None, "cluster": None, "managers": []}

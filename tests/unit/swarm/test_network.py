@@ -138,3 +138,22 @@ def test_a_network_that_no_manager_sets_up_is_told(engine, monkeypatch):
     ret = states.present("web")
     assert ret["result"] is False
     assert "no manager sets it up" in ret["comment"]
+
+
+def test_what_is_not_described_goes_and_what_others_made_stays(engine, testmode, planned):
+    for name, labels in (("a", {"own": "x"}), ("b", {"own": "x"}), ("c", {})):
+        engine.create_network(
+            name, scope="swarm", driver="overlay", attachable=False, internal=False,
+            enable_ipv6=False, ipam=None, options=None, labels=labels,
+        )  # fmt: skip
+    ret = states.pruned("x", "own", ["a"])
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"networks": {"old": ["b"], "new": []}}
+    left = ["a", "b", "c"] if testmode else ["a", "c"]
+    assert [item["Name"] for item in engine.network_list] == left
+    if not testmode:
+        assert states.pruned("x", "own", ["a"])["changes"] == {}
+        engine.used.add("id-a")
+        ret = states.pruned("x", "own", [])
+        assert (ret["result"], ret["changes"]) == (False, {})
+        assert "is in use by service web" in ret["comment"]

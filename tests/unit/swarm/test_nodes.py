@@ -1,5 +1,7 @@
 """Nodes of a swarm: labels, availability, roles, entries of cards that are gone. Both modes."""
 
+import datetime
+
 import pytest
 from salt.exceptions import CommandExecutionError
 
@@ -144,3 +146,117 @@ def test_a_worker_and_a_node_without_docker_do_not_lead(nodes):
     assert swarmnode.leads() is False
     nodes.client.info.side_effect = refuse("down")
     assert swarmnode.leads() is False
+
+
+NOW = datetime.datetime.now(datetime.UTC)
+WANTED = {
+    "pi0": {"role": "manager", "labels": {}, "availability": "active"},
+    "pi3": {"role": "worker", "labels": LABELS, "availability": "active"},
+}
+
+
+def ago(seconds):
+    """A time as Docker writes it."""
+    return f"{(NOW - datetime.timedelta(seconds=seconds)).strftime('%Y-%m-%dT%H:%M:%S')}.123456789Z"
+
+
+def made(name, seconds, **more):
+    return {**node(name, **more), "CreatedAt": ago(seconds)}
+
+
+def test_members_get_what_is_described_and_again(engine, testmode):
+    engine.node_list = [
+        made("pi0", 9000, role="manager"),
+        made("pi3", 9000, id="old", state="down"),
+        made("pi3", 4000, labels={"rack": "rack2"}),
+    ]
+    ret = states.members("x", WANTED)
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {
+        "pi3": {
+            "labels.rack": {"old": "rack2", "new": "rack1"},
+            "labels.tower": {"old": None, "new": "left"},
+            "dead entries": {"old": ["old"], "new": []},
+        }
+    }
+    assert engine.asked == ([] if testmode else ["update_node", "remove_node"])
+    if not testmode:
+        again = states.members("x", WANTED)
+        assert (again["result"], again["changes"]) == (True, {})
+
+
+def test_who_is_not_there_yet_is_passed_over(engine):
+    engine.node_list = [made("pi0", 9000, role="manager")]
+    assert states.members("x", WANTED)["changes"] == {}
+
+
+def test_who_has_just_joined_is_no_difference_in_test_mode(engine, testmode):
+    engine.node_list = [made("pi0", 9000, role="manager"), made("pi3", 5)]
+    assert bool(states.members("x", WANTED)["changes"]) is not testmode
+
+
+@pytest.mark.parametrize(
+    ("entries", "stays", "asked"),
+    [
+        pytest.param([made("pi9", 99, state="down")], [], ["remove_node"], id="down"),
+        pytest.param([made("pi9", 99, labels={"rack": "r"})], ["id-pi9"], ["update_node"], id="up"),
+        pytest.param(
+            [made("pi9", 99, state="down", role="manager")],
+            [],
+            ["update_node", "remove_node"],
+            id="a manager that is down",
+        ),
+        pytest.param([made("pi9", 99)], ["id-pi9"], [], id="has nothing of ours"),
+    ],
+)
+def test_a_node_that_is_not_described(engine, entries, stays, asked):
+    engine.node_list = [made("pi0", 9000, role="manager"), *entries]
+    assert states.members("x", WANTED)["result"] is True
+    assert [item["ID"] for item in engine.node_list[1:]] == stays
+    assert engine.asked == asked
+    for item in engine.node_list[1:]:
+        assert (item["Spec"]["Role"], item["Spec"]["Labels"]) == ("worker", {})
+
+
+def test_an_entry_of_the_card_before_that_is_not_known_to_be_down_goes_too(engine):
+    engine.node_list = [made("pi3", 9000, id="old"), made("pi3", 20, id="new")]
+    assert states.members("x", WANTED)["changes"]["pi3"]["dead entries"]["old"] == ["old"]
+    assert [item["ID"] for item in engine.node_list] == ["new"]
+
+
+def test_a_new_manager_is_made_before_an_old_one_is_not_any_more(engine):
+    engine.node_list = [made("pi0", 99), made("pi3", 99, role="manager")]
+    changes = states.members("x", WANTED)["changes"]
+    assert list(changes) == ["pi0", "pi3"]
+    assert changes["pi0"] == {"role": {"old": "worker", "new": "manager"}}
+    assert changes["pi3"]["role"] == {"old": "manager", "new": "worker"}
+
+
+def test_one_node_that_docker_refuses_does_not_stop_the_others(engine):
+    engine.node_list = [made("pi0", 99), made("pi3", 99)]
+    change = engine.client.update_node.side_effect
+
+    def refused(node_id, *args, **kwargs):
+        if node_id == "id-pi0":
+            raise refuse("this would cost the majority")
+        return change(node_id, *args, **kwargs)
+
+    engine.client.update_node.side_effect = refused
+    ret = states.members("x", WANTED)
+    assert ret["result"] is False
+    assert "pi0: Docker Engine refuses: this would cost the majority" in ret["comment"]
+    assert list(ret["changes"]) == ["pi3"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"labels": {"a": 1}}, "nodes.pi3: labels: must be names with texts"),
+        ({"role": "king"}, "nodes.pi3: role: must be one of"),
+        ({"lables": {}}, "nodes.pi3: there is no lables"),
+    ],
+)
+def test_members_that_cannot_be(engine, wanted, words, testmode):
+    ret = states.members("x", {"pi3": wanted})
+    assert (ret["result"], ret["changes"]) == (False, {})
+    assert words in ret["comment"]

@@ -7,6 +7,8 @@ from _modules import swarmservice
 from _states import swarmdata, swarmnetwork
 from _states import swarmservice as states
 
+from .engine import refuse
+
 SPEC = {"image": "picloud/web:1", "replicas": 2, "env": {"A": "1"}}
 
 
@@ -246,3 +248,38 @@ def test_the_beginning_of_an_id_is_no_name(engine, service):
     assert states.absent("serv")["changes"] == {}
     with pytest.raises(CommandExecutionError, match="no such service"):
         swarmservice.status("serv")
+
+
+def test_what_is_not_described_goes_and_what_others_made_stays(engine, testmode, planned):
+    label = {"labels": {"picloud.workload": "x"}}
+    for name, more in (("web", label), ("old", label), ("other", {})):
+        engine.create_service(
+            {"ContainerSpec": {"Image": "any:1"}}, name=name, mode={"Replicated": {}}, **more
+        )
+    ret = states.pruned("x", "picloud.workload", ["web"])
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"services": {"old": ["old"], "new": []}}
+    left = ["web", "old", "other"] if testmode else ["web", "other"]
+    assert [item["Spec"]["Name"] for item in engine.service_list] == left
+    if not testmode:
+        again = states.pruned("x", "picloud.workload", ["web"])
+        assert (again["result"], again["changes"]) == (True, {})
+
+
+def test_pruning_that_docker_refuses_is_told(engine):
+    label = {"labels": {"picloud.workload": "x"}}
+    for name in ("a", "b"):
+        engine.create_service(
+            {"ContainerSpec": {"Image": "any:1"}}, name=name, mode={"Replicated": {}}, **label
+        )
+    remove = engine.client.remove_service.side_effect
+
+    def refused(service):
+        if engine.inspect_service(service)["Spec"]["Name"] == "b":
+            raise refuse("no leader")
+        return remove(service)
+
+    engine.client.remove_service.side_effect = refused
+    ret = states.pruned("x", "picloud.workload", [])
+    assert (ret["result"], ret["changes"]) == (False, {"services": {"old": ["a"], "new": []}})
+    assert "no leader" in ret["comment"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 from picloud.cloud import Cloud, build
 from picloud.load import from_texts
 from picloud.workloads import fleet
@@ -176,11 +177,53 @@ def test_labels_and_plan_agree_on_lanes() -> None:
     work = {"one": {"placement": {"anti_affinity": ["two"]}}, "two": {}}
     racks = {"r1": ["small"] * 5, "r2": ["large"] * 2}
     made = cloud(racks, work)
+    known = made.view("n0")["members"]["nodes"]
     for host in fleet.swarms(made, made.common.workloads)["a"].hosts:
-        node = made.nodes[host.node]
-        label = fleet.lane_label(made.common.workloads, made.racks[node.rack], node)
-        assert label == str(host.lane)
-    assert fleet.lane_label({}, made.racks["r1"], made.nodes["n1"]) is None
+        assert known[host.node]["labels"]["lane"] == str(host.lane)
+    assert "lane" not in cloud(racks, {}).view("n0")["members"]["nodes"]["n1"]["labels"]
+
+
+def test_members_are_told_their_managers_and_managers_all_members() -> None:
+    made = cloud(RACKS, {}, uplink=100)
+    assert made.view("n1")["members"] == {"managers": {"n0": None}}
+    swarm = made.view("n0")["members"]
+    assert list(swarm["nodes"]) == ["n0", "n1", "n2"]
+    assert swarm["nodes"]["n0"]["role"] == "manager"
+    assert swarm["nodes"]["n2"] == {
+        "role": "worker",
+        "labels": {
+            "site": "a",
+            "rack": "r2",
+            "tower": "t",
+            "model": "small",
+            "arch": "armel",
+            "uplink": "100",
+        },
+    }
+    # A site without a manager has no swarm.
+    assert made.view("n3")["members"] == {"managers": {}}
+
+
+def keys_of(racks: Mapping[str, list[str]], managers: tuple[str, ...] = ("n0",)) -> dict[str, str]:
+    """Keys of racks that stand in a file each."""
+    described = texts(racks, {}, managers=managers)
+    of_all = yaml.safe_load(described.pop("racks.sls"))["racks"]
+    for name, rack in of_all.items():
+        described[f"{name}.sls"] = yaml.safe_dump({"racks": {name: rack}}, sort_keys=False)
+    return {name: rack.key for name, rack in build(from_texts(described)).racks.items()}
+
+
+def test_views_are_made_again_of_those_who_are_told_something_else() -> None:
+    racks = {"r1": ["small"], "r2": ["small"], "r3": ["small"], "b-r4": ["small"]}
+    before = keys_of(racks)
+    # Another member of the swarm, in r3: the manager in r1 has to know its labels, r2 has not.
+    now = keys_of({**racks, "r3": ["large"]})
+    assert [name for name in racks if now[name] != before[name]] == ["r1", "r3"]
+    # Managers at the site are known to all its nodes, and to nobody else.
+    now = keys_of(racks, ("n0", "n1", "n2"))
+    assert [name for name in racks if now[name] != before[name]] == ["r1", "r2", "r3"]
+    # While the site has no manager there is nothing to tell.
+    assert keys_of(racks, ())["b-r4"] == before["b-r4"]
 
 
 def test_only_managers_are_told_and_only_of_their_site(full: dict[str, str]) -> None:

@@ -55,7 +55,7 @@ def texts(
             }
         },
         "docker": {"version": "20.10*"},
-        "roles": {"node": {"default": True, "parts": ["docker"]}, "swarm-manager": {}},
+        "roles": {"node": {"default": True, "parts": ["docker", "swarm"]}, "swarm-manager": {}},
         "container_images": {"any": {"tag": "1", "archs": ["armel", "arm64"]}},
         "workloads": {name: {"image": "any", **said} for name, said in workloads.items()},
         "racks": {},

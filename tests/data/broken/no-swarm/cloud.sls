@@ -24,6 +24,6 @@ images:
 
 roles:
   pi: {default: true, parts: [base, boot, salt_minion]}
-  docker: {parts: [docker]}
+  docker: {parts: [docker, swarm]}
   swarm-manager: {count: odd, spread: rack}
   manager: {count: odd, spread: rack}

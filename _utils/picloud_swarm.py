@@ -1,0 +1,301 @@
+"""
+The swarms of a master's sites: what nodes see of theirs, and how they get into it.
+
+Who is in which swarm is asked of the nodes each time; the ledger only remembers that a site has a
+swarm, so that no second one is begun, and the tokens that nodes are given through their pillar.
+"""
+
+import contextlib
+import fcntl
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import salt.client
+from picloud import swarms
+from picloud.ledger.swarms import Swarm, Token
+from picloud.rejoin.words import plain
+from picloud.workloads import fleet
+from picloud_rejoin.keys import KeyStore
+from picloud_watch import NoAnswerError, refuse
+from salt.exceptions import SaltClientError
+
+log = logging.getLogger(__name__)
+
+#: Seconds until nodes that have not answered are asked whether they are still at it.
+ASK_S = 10
+SLS = "swarm.init"
+
+
+class Recorded(NamedTuple):
+    """What is on record of a node's swarm: the swarm, and the node's token."""
+
+    swarm: Swarm | None = None
+    token: Token | None = None
+
+
+def recorded(ledger, view):
+    """
+    Look up what is on record of a node's swarm.
+
+    ledger, view
+        The ledger, and the node's view as compiled.
+    """
+    site, name = view["site"]["name"], view["node"]["id"]
+    return Recorded(ledger.swarms.get(site), ledger.swarms.token(name))
+
+
+def pillar(view, known):
+    """
+    Return what a node sees of its swarm.
+
+    view, known
+        The node's view with what was said by hand, and what is on record; None while nobody knows.
+
+    ``settings`` of part ``swarm``; ``role``; ``managers``, their addresses, first the one to join
+    through; ``begin``, whether the node is the one that begins the swarm; ``token``, sealed for
+    this node, while it is to join; and for managers ``nodes``: role, labels and availability of
+    every member.
+    """
+    told, (swarm, token) = view["members"], known or Recorded()
+    first = told["managers"].get(swarm.manager) if swarm else None
+    addresses = [one for one in told["managers"].values() if one is not None]
+    found = {
+        "settings": {k: v for k, v in view["swarm"].items() if v not in (None, [])},
+        "role": "manager" if "nodes" in told else "worker",
+        "managers": sorted(addresses, key=lambda address: address != first),
+        "begin": bool(swarm) and swarm.cluster is None and swarm.manager == view["node"]["id"],
+        "token": token.token if token else None,
+    }
+    if "nodes" in told:
+        found["nodes"] = told["nodes"]
+        # While nobody knows which nodes are to be empty, none is filled again.
+        if known is not None:
+            drained = view.get("drained", ())
+            found["nodes"] = {
+                node: {**one, "availability": "drain" if node in drained else "active"}
+                for node, one in told["nodes"].items()
+            }
+    return found
+
+
+class Outcome(NamedTuple):
+    """What became of nodes that were to be in the swarm of a site, each with the reason."""
+
+    site: str
+    members: list
+    refused: dict
+
+
+class Swarms:
+    """
+    The swarms of a master.
+
+    opts, ledger, store
+        The master's options, its ledger, and the store of its description.
+    """
+
+    def __init__(self, opts, ledger, store):
+        self._opts, self._ledger, self._store = opts, ledger, store
+        self._keys = KeyStore(opts)
+
+    def join(self, nodes):
+        """
+        Get nodes into the swarms of their sites; those that are in one stay as they are.
+
+        nodes
+            Ids; those without part ``swarm`` are passed over.
+
+        Returns an :class:`Outcome` for each site.
+        """
+        sites = {}
+        for name in nodes:
+            view, _faults = self._store.view(name)
+            if view is not None and "members" in view:
+                sites.setdefault(view["site"]["name"], []).append(view)
+        return [self._site(site, views) for site, views in sorted(sites.items())]
+
+    def standing(self, site):
+        """
+        Ask the managers of a site how its swarm stands.
+
+        site
+            The name of the site.
+
+        Returns a :class:`picloud.swarms.Standing`.
+        """
+        managers = list(self._swarm(site).managers)
+        return swarms.standing(site, managers, self._asked(managers), self._recorded(site))
+
+    def recovery(self, site):
+        """
+        Ask all nodes of a swarm, and decide how it is brought back.
+
+        site
+            The name of the site.
+
+        Returns a :class:`picloud.swarms.Recovery`, the ids of all members, and the addresses of the
+        managers by id.
+        """
+        swarm = self._swarm(site)
+        nodes = [host.node for host in swarm.hosts]
+        known = self._recorded(site)
+        found = swarms.recovery(site, list(swarm.managers), self._asked(nodes), known)
+        return found, nodes, swarm.managers
+
+    def forget(self, site):
+        """
+        Forget the swarm of a site: the next nodes that join begin a new one.
+
+        site
+            The name of the site.
+        """
+        self._ledger.swarms.forget(site)
+
+    def sites(self):
+        """Return the names of the sites that have a swarm by their description."""
+        cloud = self._cloud()
+        return list(fleet.swarms(cloud, cloud.common.workloads))
+
+    def _swarm(self, site):
+        """The swarm of a site as described; a message when there is none."""
+        cloud = self._cloud()
+        found = fleet.swarms(cloud, cloud.common.workloads)
+        if site not in cloud.common.sites:
+            refuse(site, cloud.common.sites, "site")
+        if site not in found:
+            raise NoAnswerError(f"No node of {site} has the role {fleet.MANAGER}, so no swarm.")
+        return found[site]
+
+    def _cloud(self):
+        cloud, faults = self._store.cloud()
+        if cloud is None:
+            raise NoAnswerError("\n".join(map(str, faults)))
+        return cloud
+
+    def _recorded(self, site):
+        known = self._ledger.swarms.get(site)
+        return known.cluster if known else None
+
+    def _asked(self, names):
+        """What nodes say of themselves; None for those that do not answer."""
+        accepted = [name for name in names if self._keys.accepted(name) is not None]
+        said = self._run(accepted, "swarm.info", [])
+        answers = {name: said.get(name) for name in names}
+        return {name: one if isinstance(one, dict) else None for name, one in answers.items()}
+
+    def _site(self, site, views):
+        wanted = [view["node"]["id"] for view in views]
+        members = swarms.members(views)
+        # Several batches of nodes may be here on the first day: one begins, the others wait for it.
+        with self._alone(site):
+            plan = self._plan(site, members, wanted)
+            if plan.begin is not None:
+                self._begin(site, plan.begin)
+                plan = self._plan(site, members, wanted)
+        if plan.via is None:
+            return Outcome(site, [], dict(plan.refused))
+        known = self._ledger.swarms.get(site)
+        if known is None or (known.manager, known.cluster) != (plan.via, plan.cluster):
+            self._ledger.swarms.put(Swarm(site, plan.via, plan.cluster, time.time()))
+        refused = dict(plan.refused)
+        given = self._give(plan, refused)
+        failed = self._apply(given)
+        refused |= failed
+        self._ledger.swarms.taken([name for name in given if name not in failed])
+        if given or plan.changed:
+            # Who leads lays labels on who joined, and takes away what was there before a new card.
+            self._warn(site, self._apply([plan.via]))
+        return Outcome(site, [name for name in wanted if name not in refused], refused)
+
+    def _begin(self, site, manager):
+        """Let a manager begin the swarm, and then keep what a manager that leads does."""
+        first = self._ledger.swarms.begin(site, manager, time.time())
+        failed = self._apply([first.manager]) or self._apply([first.manager])
+        self._warn(site, failed)
+
+    @staticmethod
+    def _warn(site, failed):
+        for name, why in failed.items():
+            log.warning("Swarm of %s: %s: %s", site, name, why)
+
+    @contextlib.contextmanager
+    def _alone(self, site):
+        """Let one process or thread of this master at a time decide about a site."""
+        path = Path(self._opts["cachedir"], "picloud", f"swarm-{site}.lock")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _plan(self, site, members, wanted):
+        asked = {*wanted, *(one.node for one in members if one.manager)}
+        accepted = sorted(name for name in asked if self._keys.accepted(name) is not None)
+        answers = {}
+        for name, said in self._returns(accepted, "swarm.info", []):
+            answers[name] = said if isinstance(said, dict) else None
+            # A manager that is off is not waited for once another one leads.
+            leads = any((one or {}).get("leads") for one in answers.values())
+            if leads and answers.keys() >= set(wanted) & set(accepted):
+                break
+        return swarms.plan(site, members, answers, wanted, self._recorded(site))
+
+    def _give(self, plan, refused):
+        """Ask a manager for tokens that only the node each is for can open; who has one now."""
+        asked = {
+            name: {"role": role, "node_id": plan.ids.get(name), "public_key": public}
+            for name, role in plan.join.items()
+            if (public := self._keys.accepted(name)) is not None
+        }
+        said = self._run([plan.via] if asked else [], "swarm.join_tokens", [asked]).get(plan.via)
+        given = []
+        for name in plan.join:
+            sealed = said.get(name) if isinstance(said, dict) else None
+            if isinstance(sealed, str) and sealed.startswith("sealed:"):
+                token = Token(name, plan.join[name], sealed, time.time())
+                self._ledger.swarms.give(token)
+                given.append(name)
+            else:
+                # An answer that is no sealed token is not shown: it may be an open one.
+                why = plain(said) if isinstance(said, str) else "no answer"
+                refused[name] = f"{plan.via} gave no token for {name}: {why}"
+        return given
+
+    def _apply(self, nodes):
+        """Apply part ``swarm`` on nodes; return why it failed, by node."""
+        said = self._run(nodes, "state.apply", [SLS], kwarg={"queue": True})
+        failed = {}
+        for name in nodes:
+            states = said.get(name)
+            if not isinstance(states, dict):
+                why = plain(states) if states else "no answer"
+                failed[name] = f"{name} did not say what it did: {why}"
+            elif wrong := [one for one in states.values() if _has_failed(one)]:
+                failed[name] = plain("; ".join(str(one.get("comment")) for one in wrong))
+        return failed
+
+    def _run(self, nodes, function, arguments, **more):
+        """Run a function on exactly these nodes; what they returned, by node."""
+        return dict(self._returns(nodes, function, arguments, **more))
+
+    def _returns(self, nodes, function, arguments, **more):
+        """Run a function on exactly these nodes; yield what they return, as it comes."""
+        if not nodes:
+            return
+        try:
+            # Options of an orchestration that a reactor began name "Reactor" as the user, who has
+            # no key to publish with: those of the master are read anew.
+            with salt.client.get_local_client(self._opts["conf_file"]) as client:
+                for part in client.cmd_iter(
+                    nodes, function, arguments, timeout=ASK_S, tgt_type="list", **more
+                ):
+                    for name, one in part.items():
+                        if name in nodes and isinstance(one, dict) and "ret" in one:
+                            yield name, one["ret"]
+        except SaltClientError as err:
+            log.warning("Cannot ask %s of %d nodes: %s", function, len(nodes), err)
+
+
+def _has_failed(state):
+    return isinstance(state, dict) and state.get("result") is False
