@@ -83,6 +83,30 @@ def is_running(pid_file="/run/docker.pid", proc="/proc"):
         return False
 
 
+def is_replaced(pid_file="/run/docker.pid", proc="/proc"):
+    """
+    Return whether the daemon that runs is another program than the one that is installed: Debian's
+    package does not restart it when it is upgraded.
+
+    pid_file
+        Where the daemon keeps its process id.
+    proc
+        Where the kernel shows its processes.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'pi3' dockerdaemon.is_replaced
+    """
+    try:
+        pid = int(Path(pid_file).read_text(encoding="ascii"))
+        # What the kernel adds to the path of a program whose file is gone, proc_pid_exe(5).
+        return os.readlink(os.path.join(proc, str(pid), "exe")).endswith(" (deleted)")
+    except (OSError, ValueError):
+        return False
+
+
 def is_enabled(units="/etc/systemd/system"):
     """
     Return whether the service starts at boot.

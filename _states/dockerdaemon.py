@@ -23,7 +23,8 @@ def __virtual__():
 
 def running(name, config, config_file=DAEMON_FILE, restart_due=RESTART_DUE):
     """
-    Ensure that the engine runs with a configuration and starts at boot.
+    Ensure that the engine runs with a configuration and starts at boot; one of another version than
+    is installed is restarted.
 
     Where the daemon refuses a new configuration, the old one is put back and started again: the
     containers keep running and the state fails with the daemon's own reason.
@@ -62,7 +63,7 @@ def running(name, config, config_file=DAEMON_FILE, restart_due=RESTART_DUE):
             changes["enabled"] = {"old": False, "new": True}
         if not alive:
             changes["running"] = {"old": False, "new": True}
-        elif due or old != text:
+        elif due or old != text or __salt__["dockerdaemon.is_replaced"]():
             changes["restarted"] = {"old": False, "new": True}
         if not changes:
             ret["comment"] = "Docker Engine runs with this configuration."

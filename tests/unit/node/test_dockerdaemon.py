@@ -22,10 +22,14 @@ class Daemon:
 
     def __init__(self):
         self.alive, self.enabled, self.refuses, self.starts = True, True, "", 0
+        self.replaced, self.broken = False, False
         self.images = set()
 
     def restart(self):
         self.starts += 1
+        if self.broken:
+            raise CommandExecutionError("Docker Engine does not start: exec format error")
+        self.replaced = False
         if self.refuses and self.refuses in self.config_file.read_text():
             raise CommandExecutionError("systemctl restart failed; it says: unknown option")
         self.alive = True
@@ -64,6 +68,9 @@ def configure_loader_modules(daemon, files, tmp_path, run):
         "dockerdaemon.is_running": spec(
             dockerdaemon_mod.is_running, lambda *_args, **_more: daemon.alive
         ),
+        "dockerdaemon.is_replaced": spec(
+            dockerdaemon_mod.is_replaced, lambda *_args, **_more: daemon.replaced
+        ),
         "dockerdaemon.is_enabled": spec(
             dockerdaemon_mod.is_enabled, lambda *_args, **_more: daemon.enabled
         ),
@@ -97,6 +104,38 @@ def running(daemon, tmp_path):
         )
 
     return apply
+
+
+def test_an_engine_that_was_upgraded_is_restarted_once(daemon, running, testmode):
+    daemon.config_file.write_text("{}\n")
+    daemon.replaced = True
+    ret = running({})
+    assert ret["result"] is (None if testmode else True)
+    assert set(ret["changes"]) == {"restarted"}
+    assert daemon.starts == (0 if testmode else 1)
+    if not testmode:
+        assert running({})["changes"] == {}
+
+
+def test_an_upgraded_engine_that_does_not_start_fails(daemon, running, testmode):
+    daemon.config_file.write_text("{}\n")
+    daemon.replaced = daemon.broken = True
+    ret = running({})
+    assert ret["result"] is (None if testmode else False)
+    if not testmode:
+        assert ret["comment"] == "Docker Engine does not start: exec format error"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"), [("/usr/sbin/dockerd", False), ("/usr/sbin/dockerd (deleted)", True)]
+)
+def test_a_program_whose_file_is_gone_was_replaced(tmp_path, target, expected):
+    (tmp_path / "docker.pid").write_text("7")
+    (tmp_path / "proc" / "7").mkdir(parents=True)
+    (tmp_path / "proc" / "7" / "exe").symlink_to(target)
+    found = dockerdaemon_mod.is_replaced(str(tmp_path / "docker.pid"), str(tmp_path / "proc"))
+    assert found is expected
+    assert dockerdaemon_mod.is_replaced(str(tmp_path / "none"), str(tmp_path / "proc")) is False
 
 
 def test_a_new_configuration_restarts_once(daemon, running, testmode):
