@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import picloud_jobs
 from picloud.rejoin.verify import problems
+from picloud.rejoin.words import plain
 from picloud.rollout import steps
 from picloud.rollout.blocked import blocked
 from picloud.rollout.health import checked
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks.
 PACE_S = 1.0
+#: States that failed of a node that are told, characters of each, and jobs looked through for it.
+STATES, SAID, JOBS = 2, 300, 200
 #: Most steps of one rollout at one look.
 MOST = 10
 
@@ -141,6 +144,7 @@ class Rollouts:
             hold if self._engine.broken else "",
             refused,
             lambda one: self._barred(rollout, one),
+            self._details,
         )
         if look.whole:
             members = self._ledger.members(rollout.number, upto=rollout.wave)
@@ -166,6 +170,15 @@ class Rollouts:
         """Why a node may not be put back to what it had."""
         settings = self._ledger.settings([member.old])[member.old]
         return self._why_not(rollout, member, settings)
+
+    def _details(self, member):
+        """What failed in the last highstate of a node, as it says; it may say anything."""
+        records, _ = picloud_jobs.highstates(self._engine.opts, [member.node], JOBS)
+        last = records[member.node].last if member.node in records else None
+        if last is None or last.at < member.at:
+            return ""
+        lines = [f"{line.id}: {line.comment}" for line in last.failed[:STATES]]
+        return "; ".join(plain(line, SAID) for line in lines)
 
     def _why_not(self, rollout, member, settings):
         view = self._view(member.node)

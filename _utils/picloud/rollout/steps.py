@@ -151,7 +151,7 @@ def _forward(look: Look, one: Member, fact: Fact) -> Member:
             return _to(one, State.AWAY, reason)
         if arrived(row, one.at):
             return _to(one, State.CONVERGED)
-        return _to(one, State.FAILED, row.reason) if failed(row, look.policy) else one
+        return _to(one, State.FAILED, _why(look, one, row)) if failed(row, look.policy) else one
     return _begun(look, one, fact, State.AWAY)
 
 
@@ -168,6 +168,11 @@ def _begun(look: Look, one: Member, fact: Fact, otherwise: State) -> Member:
     if row.step in rejoin.UNDER_WAY:
         return one
     return _to(one, otherwise, f"is {row.step}: {row.reason}")
+
+
+def _why(look: Look, one: Member, row: Rejoin) -> str:
+    """Why a node failed: what its verification found, and what went wrong before that."""
+    return "; ".join(filter(None, (row.reason, look.details(one))))
 
 
 def _passed(look: Look) -> Rollout:
@@ -257,7 +262,7 @@ def _homeward(look: Look, one: Member, fact: Fact) -> Member:
         return _begun(look, one, fact, State.RETURNED)
     if row is None or row.kind == rejoin.BY_HAND or arrived(row, one.at):
         return _to(one, State.RETURNED)
-    return _to(one, State.STUCK, row.reason) if failed(row, look.policy) else one
+    return _to(one, State.STUCK, _why(look, one, row)) if failed(row, look.policy) else one
 
 
 def _home(members: Sequence[Member]) -> str:

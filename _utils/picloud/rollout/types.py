@@ -116,6 +116,8 @@ class Look:
         Why the change may not go on at all, such as a version blocked meanwhile; empty: nothing.
     barred
         Tells why what a member had may not be put back, such as a version blocked meanwhile.
+    details
+        Tells what failed in the last highstate of a member.
     """
 
     rollout: Rollout
@@ -125,6 +127,7 @@ class Look:
     hold: str = ""
     refused: str = ""
     barred: Callable[[Member], str] = _nothing
+    details: Callable[[Member], str] = _nothing
 
     @cached_property
     def policy(self) -> Policy:

@@ -44,6 +44,7 @@ class Site(Head):
         super().__init__(folder, monkeypatch)
         self.cloud = described()
         self.engine.bus = Listened()
+        self.engine.opts["cachedir"] = str(folder / "cache")
         self.engine.store.view = lambda node: (self.cloud.view(node), ())
         for node in OWN:
             self.card(node)

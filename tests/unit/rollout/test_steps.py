@@ -41,6 +41,17 @@ def test_a_canary_that_fails_is_put_back_and_nobody_else_sees_the_change():
     )
 
 
+def test_it_is_told_what_failed_in_the_highstate():
+    world = two_waves(ill={"a": "states would change again: docker-engine"})
+    world.details = "docker-engine: apt-get failed"
+    world.settle()
+    world.converge()
+    world.settle()
+    assert (
+        "would change again: docker-engine; docker-engine: apt-get failed" in world.rollout.reason
+    )
+
+
 def test_the_failed_wave_goes_back_and_those_before_it_stay():
     world = two_waves(ill={"b": "states fail: docker-daemon"})
     world.wave()

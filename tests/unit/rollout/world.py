@@ -42,6 +42,7 @@ class World:
     hold: str = ""
     refused: str = ""
     barred: str = ""
+    details: str = ""
     log: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -59,6 +60,7 @@ class World:
         upto = [one for one in self.members.values() if one.wave <= self.rollout.wave]
         facts = {m.node: Fact(m.node not in self.away, self.rows.get(m.node)) for m in upto}
         more = {"hold": self.hold, "refused": self.refused, "barred": lambda _: self.barred}
+        more["details"] = lambda _: self.details
         return Look(self.rollout, upto, facts, self.now, **more)
 
     def step(self):
