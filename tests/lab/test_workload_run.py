@@ -61,29 +61,22 @@ def join(lab):
 @pytest.fixture(scope="module")
 def swarm(lab):
     """Return the lab with a swarm that runs the workloads of this test; all of it is put back."""
-    described = {
-        lab.checkout / "pillar/cloud/docker.sls": lambda text: text.replace(
-            "live-restore: true", "live-restore: false"
-        ),
-        lab.checkout / "pillar/cloud/workloads.sls": lambda _text: WORKLOADS,
-    }
-    before = {path: path.read_text() for path in described}
-    for path, edit in described.items():
-        path.write_text(edit(before[path]))
+    described = lab.checkout / "pillar/cloud/workloads.sls"
+    before = described.read_text()
+    described.write_text(WORKLOADS)
     for node in NODES:
-        lab.salt(node, "saltutil.sync_all")
+        lab.salt(node, "swarm.leave", "force=True")
         lab.salt(node, "saltutil.refresh_pillar", "wait=True")
-        lab.salt(node, "state.apply", "docker", "queue=True")
     yield lab
     for name in ("hello", "broken"):
         lab.salt("pi0", "swarmservice.remove", name)
     for node in NODES:
         lab.salt(node, "swarm.leave", "force=True")
-    for path, text in before.items():
-        path.write_text(text)
+    described.write_text(before)
     for node in NODES:
         lab.salt(node, "saltutil.refresh_pillar", "wait=True")
-        lab.salt(node, "state.apply", "docker", "queue=True")
+    lab.run("swarm.forget", "glasgow")
+    assert lab.run("swarm.join", f"nodes={','.join(NODES)}")["refused"] == {}
 
 
 def status(lab, workload="hello"):
