@@ -9,6 +9,9 @@ NODE    ?=
 A       ?=
 B       ?=
 RACK    ?= rack1
+FEN     ?=
+PGN     ?=
+DEPTH   ?=
 ARGS    ?= '*' test.ping
 ONLY    ?=
 
@@ -19,7 +22,7 @@ ENV      = PYTHONPATH=.:_utils
 CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab master/keep/authorized_keys salt/workloads tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down shell logs salt run swap swap-board exchange clone impostor powercut \
+.PHONY: help venv up down shell logs salt run swap swap-board exchange clone impostor powercut chess \
         validate schema check test test-slow bench images wheels \
         lint fmt clean
 
@@ -78,6 +81,9 @@ impostor: venv ## let a Pi call itself NODE=pi3 with a key of its own
 powercut: venv ## cut the power of all nodes of RACK=rack1, and give it back
 	@$(RUNLAB) powercut "$(RACK)"
 
+chess: venv ## let the lab's nodes analyse FEN=startpos, or PGN=game.pgn; deeper with DEPTH=14
+	@$(RUNLAB) chess --fen $(call quote,$(FEN)) --pgn $(call quote,$(PGN)) --depth "$(DEPTH)"
+
 quote = '$(subst ','\'',$(1))'
 
 validate: venv ## check the description in DIR (pillar/cloud); every fault with file and line
@@ -114,7 +120,7 @@ test: lint ## every level: check, then integration and lab tests (root)
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
 	@$(BIN)/pytest tests -m slow
 
-bench: venv ## measure, ONLY=pillar|compile|placement|highstate|lab|lab_all|admission|storm|rejoin; both sides in one run
+bench: venv ## measure, ONLY=pillar|compile|placement|chess|highstate|lab|lab_all|admission|storm|rejoin; both sides in one run
 	@$(ENV) $(BIN)/python -m bench $(ONLY)
 
 images: venv ## build the lab's images and archives only

@@ -14,6 +14,7 @@ from picloud.rejoin.steps import BY_HAND
 
 from lab import (
     archives,
+    chess,
     cluster,
     console,
     converge,
@@ -235,6 +236,9 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("swap", "swap-board", "clone", "impostor", "powercut"):
         commands.add_parser(name).add_argument("targets", nargs=1)
     commands.add_parser("exchange").add_argument("targets", nargs=2)
+    asked = commands.add_parser("chess")
+    for name in ("--fen", "--pgn", "--depth"):
+        asked.add_argument(name, default="")
     for name in ("salt", "run"):
         commands.add_parser(name).add_argument("args", help="one string, as a shell would read it")
     return parser
@@ -283,12 +287,8 @@ def main(argv: list[str]) -> int:
         match options.command:
             case "up":
                 up(settings, options.nodes)
-            case "down":
-                down(settings)
-            case "images":
-                _only_images(settings)
-            case "clean":
-                _clean(settings)
+            case "down" | "images" | "clean":
+                {"down": down, "images": _only_images, "clean": _clean}[options.command](settings)
             case "shell":
                 _docker_exec(settings.container(options.node), "bash", "-l")
             case "logs":
@@ -296,6 +296,8 @@ def main(argv: list[str]) -> int:
                 _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
             case "swap" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
                 mishaps.run(settings, options.command, *options.targets)
+            case "chess":
+                return chess.run(settings, options.fen, options.pgn, options.depth)
             case "salt" | "run":
                 program = {"salt": "salt", "run": "salt-run"}[options.command]
                 _docker_exec(settings.head, program, *shlex.split(options.args))

@@ -52,7 +52,8 @@ class Site:
         return ipaddress.ip_network(self.subnet).prefixlen
 
 
-def _cloud(root: Path) -> Cloud:
+def cloud_of(root: Path) -> Cloud:
+    """The description in a folder; LabError when it has faults."""
     try:
         opts = salt.config.master_config(os.devnull)
         return build(load.read(root, picloud_salt.render(opts, root)))
@@ -75,7 +76,7 @@ def read(checkout: Path) -> Site:
 
     Example: ``read(Path.cwd()).subnet == "10.80.0.0/16"``
     """
-    cloud = _cloud(checkout / "pillar" / "cloud")
+    cloud = cloud_of(checkout / "pillar" / "cloud")
     name, site = next(iter(cloud.common.sites.items()))
     nodes = [
         Node(node.id, node.rack, node.model, node.address, node.mac, node.serial, node.ram_mb)

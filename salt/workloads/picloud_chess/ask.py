@@ -20,6 +20,12 @@ from urllib.parse import urlencode
 
 from picloud_chess.pages import text
 
+#: Seconds in which a front that is there can be reached, and those that an answer may take.
+REACHED_S, ANSWERED_S = 3, 3600
+
+# Nodes are neighbours: a proxy for the world outside does not know them.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 class AskError(Exception):
     """There is no answer; the text says why."""
@@ -59,10 +65,14 @@ def ask(fronts: Sequence[str], fields: dict[str, str], patience: float = 60) -> 
 
 
 def _get(front: str, fields: dict[str, str]) -> dict[str, Any]:
+    base = front.rstrip("/")
+    # A node that is off does not answer at all: that is seen in seconds, before the long question.
+    with _DIRECT.open(f"{base}/health", timeout=REACHED_S):
+        pass
     request = urllib.request.Request(
-        f"{front.rstrip('/')}/analysis", urlencode(fields).encode(), {"Accept": "application/json"}
+        f"{base}/analysis", urlencode(fields).encode(), {"Accept": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=3600) as reply:
+    with _DIRECT.open(request, timeout=ANSWERED_S) as reply:
         data = json.loads(reply.read())
     if not isinstance(data, dict) or data.get("kind") not in ("position", "game"):
         raise ValueError("the answer is no analysis")

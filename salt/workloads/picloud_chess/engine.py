@@ -15,8 +15,8 @@ from picloud_chess.tasks import Look, Task
 from picloud_chess.uci import Found, checkers, counted_move, info
 
 PROGRAM = "/usr/games/stockfish"
-#: Megabytes of the engine's memory of positions.
-HASH_MB = 16
+#: Megabytes of the memory of positions: with it a worker needs 90 MB, and parts are small.
+HASH_MB = 4
 
 
 class EngineError(Exception):
