@@ -1,7 +1,5 @@
 """Workloads of three real nodes: shown, scaled, restarted, read, and moved off a node."""
 
-import json
-
 import pytest
 
 NODES = ("pi0", "pi1", "pi2")
@@ -28,55 +26,31 @@ workloads:
 """
 
 
-def single(lab, node, function, **arguments):
-    """Apply one state, which must come about."""
-    given = [f"{key}={json.dumps(value)}" for key, value in {"name": "x", **arguments}.items()]
-    (state,) = lab.salt(node, "state.single", function, *given).values()
-    assert state["result"] is True, state
-
-
-def address(lab, node):
-    return lab.salt(node, "pillar.get", "picloud:node:address", "unmask=True")
-
-
-def join(lab):
-    """A swarm of the three nodes, pi0 its manager, with the labels that services ask for."""
-    single(lab, "pi0", "swarm.initialised", advertise_addr=address(lab, "pi0"))
-    for node in NODES[1:]:
-        key = lab.execute("head", "cat", f"/etc/salt/pki/master/minions/{node}").stdout
-        token = lab.salt("pi0", "swarm.join_token", "worker", f"public_key={key}")
-        single(lab, node, "swarm.joined", managers=[address(lab, "pi0")], token=token)
-    for node in NODES:
-        view = lab.salt(node, "pillar.get", "picloud", "unmask=True")
-        labels = {
-            "site": view["site"]["name"],
-            "rack": view["rack"]["name"],
-            "tower": view["node"]["tower"],
-            "model": view["board"]["model"],
-            "arch": view["board"]["arch"],
-        }
-        single(lab, "pi0", "swarmnode.present", name=node, labels=labels)
-
-
 @pytest.fixture(scope="module")
 def swarm(lab):
-    """Return the lab with a swarm that runs the workloads of this test; all of it is put back."""
-    described = lab.checkout / "pillar/cloud/workloads.sls"
-    before = described.read_text()
-    described.write_text(WORKLOADS)
-    for node in NODES:
-        lab.salt(node, "swarm.leave", "force=True")
-        lab.salt(node, "saltutil.refresh_pillar", "wait=True")
+    """Return the lab with other workloads described than the shipped ones, which are put back."""
+    folder = lab.checkout / "pillar/cloud"
+    shipped = {path: path.read_text() for path in folder.glob("workloads*/**/*.sls")}
+    shipped |= {path: path.read_text() for path in folder.glob("workloads.sls")}
+    for path in shipped:
+        path.write_text("")
+    (folder / "workloads.sls").write_text(WORKLOADS)
     yield lab
-    for name in ("hello", "broken"):
-        lab.salt("pi0", "swarmservice.remove", name)
-    for node in NODES:
-        lab.salt(node, "swarm.leave", "force=True")
-    described.write_text(before)
-    for node in NODES:
-        lab.salt(node, "saltutil.refresh_pillar", "wait=True")
-    lab.run("swarm.forget", "glasgow")
-    assert lab.run("swarm.join", f"nodes={','.join(NODES)}")["refused"] == {}
+    said = lab.run("workload.status")
+    for node in said["drained"]:
+        lab.run("workload.undrain", f"node={node}")
+    for name in said["scaled"]:
+        lab.run("workload.scale", f"workload={name}", "replicas=described")
+    for path, text in shipped.items():
+        path.write_text(text)
+    lab.salt("pi0", "state.apply", "swarm", "queue=True")
+
+
+def applied(lab):
+    """Apply part swarm on the manager; what changed, by id of the state."""
+    states = lab.salt("pi0", "state.apply", "swarm", "queue=True")
+    assert all(one["result"] for one in states.values()), states
+    return {one["__id__"]: one["changes"] for one in states.values() if one["changes"]}
 
 
 def status(lab, workload="hello"):
@@ -96,12 +70,8 @@ def containers(lab):
 
 
 def test_workloads_from_a_first_look_to_a_drained_node(swarm):
-    said = swarm.run("workload.status")
-    assert "There is no swarm at glasgow yet (pi0 manages none: inactive" in said["message"]
-    join(swarm)
     assert status(swarm)["drift"] == "no: the swarm has no such service yet"
 
-    swarm.salt("pi0", "swarmwork.settle", "broken")
     scaled = swarm.run("workload.scale", "workload=hello", "replicas=3")
     assert scaled.get("changes") == {"glasgow": {"service": {"old": None, "new": "hello"}}}, scaled
     row = status(swarm)
@@ -109,6 +79,7 @@ def test_workloads_from_a_first_look_to_a_drained_node(swarm):
     page = swarm.execute("head", "salt-run", "workload.status", check=False)
     assert "scaled to 3 by hand, 2 described" in page.stdout
     assert page.returncode == 1
+    assert "swarm-service-broken" in applied(swarm)
     failed = swarm.wait("it failed", lambda: status(swarm, "broken")["fault"])
     assert "non-zero exit (3)" in failed
 
@@ -120,7 +91,8 @@ def test_workloads_from_a_first_look_to_a_drained_node(swarm):
     update = ("service", "update", "--detach", "--env-add", "X=1", "--no-resolve-image", "hello")
     docker(swarm, "pi0", *update)
     assert status(swarm)["drift"] == "no: env.X differs"
-    swarm.salt("pi0", "swarmwork.settle", "hello", "timeout=120")
+    assert applied(swarm)["swarm-service-hello"] == {"env.X": {"old": "1", "new": None}}
+    swarm.wait("three run", lambda: status(swarm)["nodes"] == dict.fromkeys(NODES, 1))
     old = containers(swarm)
     restarted = swarm.run("workload.restart", "workload=hello")
     assert restarted["message"] == "hello at glasgow: all tasks are new"
@@ -135,8 +107,9 @@ def test_workloads_from_a_first_look_to_a_drained_node(swarm):
     assert "Could go nowhere: hello." in drained["message"], drained
     assert "no suitable node" in drained["message"]
     assert containers(swarm)["pi1"] == ""
-    told = swarm.salt("pi0", "pillar.items", "unmask=True")["picloud"]
-    assert told["drained"] == ["pi1"]
+    assert applied(swarm) == {}
+    assert swarm.salt("pi0", "swarmnode.find", "pi1")["availability"] == "drain"
+    assert status(swarm)["wanted"] == 3
     back = swarm.run("workload.scale", "workload=hello", "replicas=described")
     assert back["message"] == "hello: 2 replicas, as described"
     assert status(swarm)["nodes"] == {"pi0": 1, "pi2": 1}
