@@ -33,7 +33,7 @@ def swarm(lab):
     shipped = {path: path.read_text() for path in folder.glob("workloads*/**/*.sls")}
     shipped |= {path: path.read_text() for path in folder.glob("workloads.sls")}
     for path in shipped:
-        path.write_text("")
+        path.unlink()
     (folder / "workloads.sls").write_text(WORKLOADS)
     yield lab
     said = lab.run("workload.status")
