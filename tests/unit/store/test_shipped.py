@@ -49,7 +49,7 @@ def test_every_glasgow_node_is_a_model_b_with_docker_and_swap(glasgow):
     for node in glasgow.nodes.values():
         view = glasgow.view(node.id)
         assert view["board"]["model"] == "pi1b"
-        assert view["parts"] == ["base", "boot", "salt_minion", "docker"]
+        assert view["parts"] == ["base", "boot", "salt_minion", "docker", "swarm"]
         assert view["base"]["swap_mb"] == 1024
 
 
