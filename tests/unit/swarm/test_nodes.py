@@ -191,7 +191,7 @@ def test_who_is_not_there_yet_is_passed_over(engine):
 
 
 def test_who_has_just_joined_is_no_difference_in_test_mode(engine, testmode):
-    engine.node_list = [made("pi0", 9000, role="manager"), made("pi3", 5)]
+    engine.node_list = [made("pi0", 9000, role="manager"), made("pi3", 0)]
     assert bool(states.members("x", WANTED)["changes"]) is not testmode
 
 
