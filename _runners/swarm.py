@@ -103,7 +103,8 @@ def _states(data):
 def recovery(site):
     """
     Return how the swarm of a site would be brought back, for the orchestration that does it:
-    ``refused``, ``survivor`` and its ``address``, who is to ``leave``, ``words``, and ``members``.
+    ``refused``, ``survivor`` and its ``address``, who is to ``leave``, ``words``, and ``members``:
+    who is there to join again. The others join when they come back.
 
     site
         The name of the site.

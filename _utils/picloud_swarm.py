@@ -135,14 +135,14 @@ class Swarms:
         site
             The name of the site.
 
-        Returns a :class:`picloud.swarms.Recovery`, the ids of all members, and the addresses of the
-        managers by id.
+        Returns a :class:`picloud.swarms.Recovery`, the ids of the members that are there to join
+        again, and the addresses of the managers by id.
         """
         swarm = self._swarm(site)
-        nodes = [host.node for host in swarm.hosts]
-        known = self._recorded(site)
-        found = swarms.recovery(site, list(swarm.managers), self._asked(nodes), known)
-        return found, nodes, swarm.managers
+        answers = self._asked([host.node for host in swarm.hosts])
+        found = swarms.recovery(site, list(swarm.managers), answers, self._recorded(site))
+        there = [name for name, one in answers.items() if one is not None]
+        return found, there, swarm.managers
 
     def forget(self, site):
         """
