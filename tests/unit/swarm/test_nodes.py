@@ -148,7 +148,6 @@ def test_a_worker_and_a_node_without_docker_do_not_lead(nodes):
     assert swarmnode.leads() is False
 
 
-NOW = datetime.datetime.now(datetime.UTC)
 WANTED = {
     "pi0": {"role": "manager", "labels": {}, "availability": "active"},
     "pi3": {"role": "worker", "labels": LABELS, "availability": "active"},
@@ -157,7 +156,8 @@ WANTED = {
 
 def ago(seconds):
     """A time as Docker writes it."""
-    return f"{(NOW - datetime.timedelta(seconds=seconds)).strftime('%Y-%m-%dT%H:%M:%S')}.123456789Z"
+    at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
+    return f"{at.strftime('%Y-%m-%dT%H:%M:%S')}.123456789Z"
 
 
 def made(name, seconds, **more):
