@@ -27,6 +27,10 @@ LIST = (
     "\\( -type d -o -printf '%s %Ts' \\) -printf '\\n'"
 )
 
+#: What ssh says when the master's sshd is too busy to show its key: its answer came too late, or
+#: it took no more connections (MaxStartups, PerSourceMaxStartups).
+BUSY = ("timed out", "kex_exchange_identification")
+
 #: A shell in which Borg and ssh go the way of this node, whatever they are asked for.
 NODE_SHELL = """
 set -a
@@ -150,11 +154,16 @@ def test_a_master_with_another_key_is_not_trusted(kept: Apart):
     echo "picloud-keep $(cut -d' ' -f1,2 /tmp/other.pub)" >/tmp/other.known
     cd /etc/picloud/keep
     sed s,$PWD/known_hosts,/tmp/other.known, ssh_config >/tmp/other.way
+    ssh -F /tmp/other.way picloud-keep </dev/null
     BORG_RSH='ssh -F /tmp/other.way' borg list
     """
-    done = shell(kept, "pi2", script)
-    assert done.returncode != 0
-    assert "Host key verification failed" in done.stderr
+    for _ in range(3):
+        done = shell(kept, "pi2", script)
+        if not any(words in done.stderr for words in BUSY):
+            break
+    assert done.returncode != 0, done.stdout
+    # By ssh itself: Borg loses its words when it sees first that ssh has ended.
+    assert "Host key verification failed" in done.stderr, done.stderr
 
 
 def test_what_a_node_deletes_is_noticed_and_can_be_brought_back(kept: Apart):
@@ -215,12 +224,15 @@ def test_archives_that_are_lost_at_the_master_are_begun_anew(kept: Apart):
 def test_a_master_that_is_away_fails_the_state_with_the_reason(kept: Apart):
     kept.execute("head", "systemctl", "stop", "picloud-keep-sshd")
     try:
-        # As a card that has never had the data; with data of its own it would be a person's decision.
+        # As a card that never had the data; with data of its own it would be a person's decision.
         kept.execute("pi2", "rm", "-r", "/var/lib/picloud/keep.json", "/srv/other")
-        states = kept.salt("pi2", "state.apply", "keep", "queue=True")
-        (state,) = [one for one in states.values() if one["__id__"] == "keep-restored"]
-        assert state["result"] is False
-        assert "Connection refused" in state["comment"]
+        for _ in range(3):
+            states = kept.salt("pi2", "state.apply", "keep", "queue=True")
+            (state,) = [one for one in states.values() if one["__id__"] == "keep-restored"]
+            assert state["result"] is False
+            if "Remote: " in state["comment"]:
+                break  # else Borg saw that ssh had ended before it read what ssh said
+        assert "Connection refused" in state["comment"], state["comment"]
     finally:
         kept.execute("head", "systemctl", "start", "picloud-keep-sshd")
     highstate(kept, "pi2")
