@@ -29,7 +29,7 @@ def status_(site=None):
     swarms = _swarms()
     found = {name: swarms.standing(name) for name in ([site] if site else swarms.sites())}
     lines = [f"{one.words[:1].upper()}{one.words[1:]}." for one in found.values()]
-    lost = [name for name, one in found.items() if one.survivors]
+    lost = [name for name, one in found.items() if one.lost]
     lines += [f"See what to do: salt-run swarm.recover site={name}" for name in lost]
     told = {name: one._asdict() for name, one in found.items()}
     failed = any(not one.works for one in found.values())

@@ -220,6 +220,8 @@ class Standing(NamedTuple):
         The manager that leads it, None when it works and that one does not answer.
     works
         Whether more than half of its managers are there: only then it can be changed.
+    lost
+        Whether it was begun and does not work: somebody has to do something about it.
     survivors
         Managers that still have the swarm's data though it does not work, best first.
     silent, without
@@ -230,6 +232,7 @@ class Standing(NamedTuple):
 
     leads: str | None
     works: bool
+    lost: bool
     survivors: tuple[str, ...]
     silent: tuple[str, ...]
     without: tuple[str, ...]
@@ -261,6 +264,7 @@ def standing(
     rest = [name for name in managers if name not in {*works, *silent, *without}]
     # Docker Engine that was started again without the others does not say that it is a manager.
     rest.sort(key=lambda name: (said[name] or {}).get("role") != "manager")
+    lost = not works and bool(recorded or rest)
     parts = [
         f"{words} {', '.join(names)}"
         for words, names in (
@@ -273,13 +277,14 @@ def standing(
     more = f": {'; '.join(parts)}" if parts else ""
     if works:
         words = f"the swarm of {site} works, {leads or 'a manager that does not answer'} leads it"
-    elif recorded is None and not rest:
+    elif not lost:
         words = f"{site} has no swarm yet"
     elif rest:
         words = f"the managers of the swarm of {site} have lost their majority"
     else:
         words = f"no manager of the swarm of {site} has its data any more"
-    return Standing(leads, bool(works), () if works else tuple(rest), silent, without, words + more)
+    survivors = tuple(rest) if lost else ()
+    return Standing(leads, bool(works), lost, survivors, silent, without, words + more)
 
 
 class Recovery(NamedTuple):
@@ -321,9 +326,7 @@ def recovery(
         recovery("glasgow", ["pi0", "pi14", "pi28"], answers, "abc").survivor
     """
     now = standing(site, managers, answers, recorded)
-    if now.works:
-        return Recovery(f"there is nothing to recover: {now.words}")
-    if recorded is None and not now.survivors:
+    if not now.lost:
         return Recovery(f"there is nothing to recover: {now.words}")
     if len(now.silent) == len(managers):
         return Recovery(f"{now.words}. Let one of them answer first")

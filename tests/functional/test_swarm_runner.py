@@ -85,6 +85,17 @@ def test_a_lost_majority_is_seen_and_what_to_do_is_said(run, nodes, begun):
     )
 
 
+def test_a_swarm_that_is_gone_says_what_to_do_and_one_not_begun_does_not(run, nodes, opts):
+    nodes.answers = dict.fromkeys(MANAGERS, OFF)
+    said, code = run("swarm.status")
+    assert code == 1
+    assert said["message"] == "Glasgow has no swarm yet: in no swarm: pi0, pi14, pi28."
+    picloud_salt.ledger(opts).swarms.put(Swarm("glasgow", "pi0", "c1", 1.0))
+    said, _ = run("swarm.status")
+    assert said["message"].startswith("No manager of the swarm of glasgow has its data any more")
+    assert said["message"].endswith("salt-run swarm.recover site=glasgow")
+
+
 def test_an_unknown_site_is_named(run, nodes):
     for function in ("swarm.status", "swarm.recover"):
         said, code = run(function, site="glasgov")
