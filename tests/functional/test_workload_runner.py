@@ -9,7 +9,14 @@ from picloud import tables
 
 
 @pytest.fixture
-def opts(repo, tmp_path):
+def web(repo, tmp_path):
+    """The shipped description with one workload, ``web``."""
+    ignored = shutil.ignore_patterns("workloads")
+    return shutil.copytree(repo / "pillar/cloud", tmp_path / "cloud", ignore=ignored)
+
+
+@pytest.fixture
+def opts(repo, web, tmp_path):
     (tmp_path / "master").write_text("")
     config = salt.config.master_config(str(tmp_path / "master"))
     config.update(
@@ -17,7 +24,7 @@ def opts(repo, tmp_path):
             "root_dir": str(tmp_path),
             "cachedir": str(tmp_path / "cache"),
             "module_dirs": [str(repo)],
-            "ext_pillar": [{"picloud": {"path": str(repo / "pillar/cloud")}}],
+            "ext_pillar": [{"picloud": {"path": str(web)}}],
             "__role": "master",
         }
     )
@@ -37,9 +44,9 @@ def run(opts):
 
 
 @pytest.fixture
-def copy(repo, tmp_path):
-    """A working copy of the shipped description, and what edits its workloads."""
-    root = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "copy")
+def copy(web, tmp_path):
+    """A working copy of the description, and what edits its workloads."""
+    root = shutil.copytree(web, tmp_path / "copy")
 
     def edit(old, new):
         file = root / "workloads.sls"
@@ -50,7 +57,14 @@ def copy(repo, tmp_path):
     return edit
 
 
-def test_the_shipped_workloads_fit_and_nothing_changes(run):
+def test_all_shipped_workloads_fit(run, repo):
+    said, code = run("workload.plan", path=str(repo / "pillar/cloud"))
+    assert code == 0
+    assert {"web", "chess"} <= set(said["workloads"])
+    assert "all fit" in said["summary"]
+
+
+def test_the_workloads_of_the_master_fit_and_nothing_changes(run):
     said, code = run("workload.plan")
     assert (code, said["outputter"], said["show"]) == (0, "picloud", "table")
     web = said["workloads"]["web"]
