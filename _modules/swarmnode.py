@@ -197,7 +197,8 @@ def remove(name, force=False):
             f"{name}: is {found['state']}, only a node that is down is removed; let it leave "
             "the swarm first (swarm.left), or force it"
         )
-    if found["role"] == "manager":
+    # One that a recovered swarm went on without has no vote, and cannot be demoted.
+    if found["role"] == "manager" and found["reachability"] is not None:
         set_(found["id"], role="worker")
         deadline = time.monotonic() + DEMOTE_SECONDS
         while (find(found["id"]) or {}).get("reachability") is not None:

@@ -108,6 +108,9 @@ class Engine:
 
     def update_node(self, node_id, version, node_spec):
         node = self.inspect_node(node_id)
+        demoted = (node["Spec"]["Role"], node_spec["Role"]) == ("manager", "worker")
+        if demoted and "ManagerStatus" not in node:
+            raise refuse("can't find manager in raft memberlist", NotFound)
         node["Spec"] = node_spec
         if node_spec["Role"] == "worker":
             node.pop("ManagerStatus", None)

@@ -224,6 +224,14 @@ def test_an_entry_of_the_card_before_that_is_not_known_to_be_down_goes_too(engin
     assert [item["ID"] for item in engine.node_list] == ["new"]
 
 
+def test_a_manager_that_a_recovered_swarm_goes_on_without_is_removed(engine):
+    old = made("pi0", 9000, id="old", state="down", role="manager")
+    del old["ManagerStatus"]
+    engine.node_list = [old, made("pi0", 20, id="new", role="manager")]
+    assert states.members("x", WANTED)["result"] is True
+    assert [item["ID"] for item in engine.node_list] == ["new"]
+
+
 def test_a_new_manager_is_made_before_an_old_one_is_not_any_more(engine):
     engine.node_list = [made("pi0", 99), made("pi3", 99, role="manager")]
     changes = states.members("x", WANTED)["changes"]
