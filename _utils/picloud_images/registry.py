@@ -280,7 +280,9 @@ def _shared(folder: Path, name: str, text: str) -> Path:
 
 
 def _as_user(*command: str) -> list[str]:
-    return ["runuser", "-u", USER, "--", *command]
+    """A command of the registry's user that ends with whoever began it, killed or not."""
+    user = ("--reuid", USER, "--regid", USER, "--init-groups")
+    return ["setpriv", *user, "--pdeathsig", "KILL", "--", *command]
 
 
 def _beside(program: str) -> str:
