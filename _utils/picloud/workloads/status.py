@@ -198,15 +198,16 @@ def _ends(service: Service) -> bool:
 
 
 def _last_fault(tasks: Iterable[Task], names: Mapping[str, str], now: float) -> str:
-    """What went wrong last: of tasks that wait, or else of those that failed."""
-    wrong = [task for task in tasks if task.error and task.state in (*FAILED, *WAITING)]
-    if not wrong:
-        return ""
-    task = max(wrong, key=lambda task: (task.state in WAITING, task.seconds))
-    node = names.get(task.node, task.node)
-    if task.state in WAITING:
-        return f"waits: {task.error}"
-    return f"{node or 'no node'}, {ago(task.seconds or None, now)}: {task.error}"
+    """What went wrong last, and what a task waits for."""
+    wrong = sorted((task for task in tasks if task.error), key=lambda task: task.seconds)
+    failed = [task for task in wrong if task.state in FAILED]
+    waits = [task for task in wrong if task.state in WAITING]
+    said = [
+        f"{names.get(task.node, task.node) or 'no node'}, {ago(task.seconds or None, now)}:"
+        f" {task.error}"
+        for task in failed[-1:]
+    ]
+    return "; ".join([*said, *(f"waits: {task.error}" for task in waits[-1:])])
 
 
 def _shown(tasks: Iterable[Task]) -> list[Task]:
@@ -269,7 +270,7 @@ def _summary(rows: list[dict[str, Any]], only: str | None) -> str:
     count = f"{number} workload{'' if number == 1 else 's'}"
     if not bad:
         return f"{count}: {'it runs' if number == 1 else 'all run'} as described."
-    return f"{count}: {bad} {'is' if bad == 1 else 'are'} not as described."
+    return f"{count}: {bad} {'does' if bad == 1 else 'do'} not run as described."
 
 
 def _sentence(row: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ def test_what_somebody_changed_and_what_failed_is_said() -> None:
     assert row["drift"] == "no: replicas is 2, not 3, env.KEY differs"
     assert row["fault"] == "n1, 1 min ago: task: non-zero exit (1)"
     assert row["bad"] == f"{row['drift']}; 2 of 3 tasks run"
-    assert page["summary"] == "3 workloads: 1 is not as described."
+    assert page["summary"] == "3 workloads: 1 does not run as described."
     assert page["retcode"] == 1
 
 
@@ -115,12 +115,12 @@ def test_a_service_that_is_refused_says_why() -> None:
     assert page["workloads"]["web"]["a"]["bad"] == f"no: stays as it is: {why}"
 
 
-def test_a_task_that_waits_says_why_before_one_that_failed() -> None:
+def test_what_failed_last_and_what_a_task_waits_for() -> None:
     waits = task("web", 3, None, "pending", error="no suitable node (3 nodes not available)")
     failed = task("web", 2, 1, "failed", error="exit", at="2026-11-21T10:00:00Z")
     page, _ = shown(seen({**ALL, "web": {**SERVICE, "running": 2}}, waits, failed))
     row = page["workloads"]["web"]["a"]
-    assert row["fault"] == "waits: no suitable node (3 nodes not available)"
+    assert row["fault"] == "n1, 0 s ago: exit; waits: no suitable node (3 nodes not available)"
 
 
 def test_what_is_said_by_hand_is_no_drift() -> None:
