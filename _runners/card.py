@@ -174,11 +174,14 @@ def revoke(card, reason="revoked by hand"):
     ledger = picloud_salt.ledger(__opts__)
     row = _row(ledger, card)
     # Recorded first: a key that is off the record cannot come back, whatever happens next.
-    ledger.cards.mark(row.card, CardState.REVOKED, time.time(), plain(reason, REASON))
+    before = row.state is CardState.REVOKED
+    if not before:
+        ledger.cards.mark(row.card, CardState.REVOKED, time.time(), plain(reason, REASON))
     keys = KeyStore(__opts__)
     gone = [name for name in (row.node, row.card) if name and keys.remove(name, row.public)]
     keys.rotate()
-    text = f"{row.card} is revoked" + (f"; the key of {gone[0]} is gone" if gone else "")
+    text = f"{row.card} " + (f"was revoked before: {row.reason}" if before else "is revoked")
+    text += f"; the key of {gone[0]} is gone" if gone else ""
     return {"show": "message", "message": text, "card": row.card, "keys_removed": gone}
 
 

@@ -335,6 +335,12 @@ def _in_node(settings: Settings, name: str, script: str) -> bool:
     return shell.succeeds(command, timeout=30)
 
 
+def is_master_up(settings: Settings) -> bool:
+    """True when salt-master runs in its container."""
+    unit = ["systemctl", "is-active", "-q", "salt-master"]
+    return shell.succeeds(["docker", "exec", settings.head, *unit], timeout=30)
+
+
 def is_ready(settings: Settings, name: str) -> bool:
     """True when first boot is done, Docker Engine is active and the minion is at the master."""
     at_master = "ss -Htn dport = :4505 | grep -q ESTAB"

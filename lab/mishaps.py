@@ -72,6 +72,8 @@ class Mishaps:
         """Two nodes whose cards were put into each other's boards."""
         for name in (one, other):
             self._node(name)
+        if one == other:
+            raise LabError(f"{one} cannot be exchanged with itself", "say A=<one> B=<another>")
         had = {name: boards.read(self._board(name)) for name in (one, other)}
         begin = time.time()
         with console.step("exchange") as now:
@@ -148,6 +150,11 @@ class Mishaps:
             raise LabError(
                 f"{name or 'no node'}: this lab has {', '.join(running) or 'no nodes'}",
                 "say NODE=<one of them>, or run: make up",
+            )
+        if have.get("head") != "running" or not cluster.is_master_up(self.settings):
+            raise LabError(
+                "salt-master does not run, so nobody would see it come back",
+                "run: make up; if it says the same: make logs",
             )
         return node
 
@@ -240,8 +247,9 @@ class Mishaps:
             found = rejoin.wait(self.settings, names, begin, PATIENCE)
             missing = sorted(set(names) - set(found))
             if missing:
+                rows = rejoin.rows(self.settings)
                 raise LabError(
-                    f"{', '.join(missing)} did not come back within {PATIENCE} s",
+                    "; ".join(f"{name} is not back: {_where(rows.get(name))}" for name in missing),
                     "see: make run ARGS=rejoin.status, and: make logs",
                 )
             back = [name for name, row in found.items() if row["step"] == "converged"]
@@ -261,6 +269,11 @@ class Mishaps:
                     f"{name} is {row['step']}, not {good}: {row['reason']}",
                     f"see: make run ARGS='rejoin.history {name}', and: make logs NODE={name}",
                 )
+
+
+def _where(row: dict[str, Any] | None) -> str:
+    """In which step a node is, and why."""
+    return "the master has not heard of it" if row is None else f"{row['step']}: {row['reason']}"
 
 
 def run(settings: Settings, what: str, *arguments: str) -> None:

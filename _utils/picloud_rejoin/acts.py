@@ -171,7 +171,9 @@ class Acts:
             self.told(row, now)
             return False
         if row is not None:
-            self._ledger.rejoins.put([steps.freed(row)])
+            freed = steps.freed(row)
+            self._ledger.rejoins.put([freed])
+            self._decided(DecisionRow(row.node, now, row.kind, hint.kind, freed.reason))
         return True
 
     def _adopt(self, hint, now):

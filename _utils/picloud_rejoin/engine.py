@@ -43,8 +43,8 @@ UNCLAIMED_S = 30.0
 BEGUN_S = 20.0
 #: Seconds between two questions to one node, however often it is said to have started.
 PACE_S = 5.0
-#: Seconds until a node is verified again that was to be and has said nothing.
-SILENT_S = 600.0
+#: Seconds until a node is verified again that was to be and has said nothing; doubled each time.
+SILENT_S = 300.0
 #: Seconds by which the master's clock may go back before anything is made of it.
 CLOCK_S = 5.0
 #: The time of a fetched pillar is known in whole seconds.
@@ -361,19 +361,21 @@ class Engine:
         On the node, the verification waits for a highstate that is under way; asked for earlier, it
         would find a node that nobody has converged yet, and call that a failure.
         """
-        if row.node not in self._checks:
-            at = max(row.step_at + BEGUN_S, self._checked.get(row.node, 0.0) + PACE_S)
-            self._checks[row.node] = at
+        at = max(row.step_at + BEGUN_S, self._checked.get(row.node, 0.0) + PACE_S)
+        self._checks[row.node] = min(at, self._checks.get(row.node, at))
 
     def _check(self, now):
         """Verify those whose time has come; an answer may be lost, so it is asked for again."""
+        due = {}
         for node in [node for node, at in self._checks.items() if at <= now]:
             del self._checks[node]
             self._checked[node] = now
             row = self.ledger.rejoins.get(node)
             if row is not None and row.step == Step.CONVERGING:
-                self._checks[node] = now + SILENT_S
-                self.jobs.send([node], buses.VERIFY, row.nonce)
+                self._checks[node] = now + max(SILENT_S, now - row.step_at)
+                due.setdefault(row.nonce, []).append(node)
+        for nonce, nodes in due.items():
+            self.jobs.send(nodes, buses.VERIFY, nonce)
 
     def probe(self, node, now):
         """Ask whether a node still answers; one whose connection went away is silent at once."""
@@ -415,4 +417,6 @@ class Engine:
         self.ledger.rejoins.put(
             [steps.dispatched(rows[name], nonce, self.policy, now) for name in go]
         )
+        # Whoever converges them may be killed, or may not reach them.
+        self._checks.update(dict.fromkeys(go, now + SILENT_S))
         self.bus.go(token)

@@ -188,6 +188,8 @@ def test_cards_are_listed_shown_and_revoked(opts, prepare, context, tmp_path):
     assert runner["card.revoke"](card, reason="stolen")["keys_removed"] == ["pi8"]
     assert "pi8" not in accepted(opts)
     assert runner["card.list"](state="revoked")["cards"][card]["reason"] == "stolen"
+    assert runner["card.revoke"](card)["message"] == f"{card} was revoked before: stolen"
+    assert runner["card.list"](state="revoked")["cards"][card]["reason"] == "stolen"
     assert context["retcode"] == 0
 
 

@@ -100,6 +100,7 @@ def test_a_node_held_by_hand_is_left_alone_until_it_is_released(engine, ask):
     assert ask("start").step == "held"
     assert engine.jobs.sent == []
     assert ask("release").step == "asked"
+    assert engine.ledger.decisions.of(NODE, 1)[0].action == "release"
     assert engine.jobs.sent == [(NODE, "pirejoin.evidence")]
 
 

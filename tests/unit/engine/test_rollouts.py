@@ -250,7 +250,7 @@ def test_a_node_whose_verification_was_lost_with_the_master_is_asked_again(site)
     site.revive()
     site.rounds(25)
     site.engine.jobs.sent.clear()
-    site.rounds(560)
+    site.rounds(260)
     assert ("pi0", VERIFY) not in site.engine.jobs.sent
     site.rounds(50)
     assert ("pi0", VERIFY) in site.engine.jobs.sent

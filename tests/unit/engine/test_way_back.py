@@ -304,3 +304,18 @@ def test_a_start_while_it_converges(head, minion_s, verified):
     head.rounds(30)
     assert (("pi0", VERIFY) in head.engine.jobs.sent) is verified
     assert head.row("pi0") == converging
+
+
+def test_a_node_that_nobody_converged_after_all_is_verified_less_and_less_often(head):
+    """The orchestration may be killed; a first highstate may take an hour."""
+    head.comes("pi0", OWN["pi0"])
+    head.engine.jobs.sent.clear()
+    asked = []
+    for minute in range(50):
+        head.rounds(60)
+        if ("pi0", VERIFY) in head.engine.jobs.sent:
+            asked.append(minute)
+            head.engine.jobs.sent.clear()
+    assert len(asked) == 4
+    assert asked[0] <= 5
+    assert asked[3] - asked[2] > 15

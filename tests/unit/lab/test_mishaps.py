@@ -22,6 +22,7 @@ def settings(tmp_path, monkeypatch):
 @pytest.fixture
 def doing(repo, settings, monkeypatch):
     monkeypatch.setattr(cluster, "containers", lambda _: {"head": "running", "pi3": "running"})
+    monkeypatch.setattr(cluster, "is_master_up", lambda _: True)
     return mishaps.Mishaps(settings, description.read(repo))
 
 
@@ -75,10 +76,29 @@ def test_a_node_that_did_not_converge_is_a_failure_with_its_reason(doing, monkey
     assert "rejoin.history pi3" in caught.value.remedy
 
 
-def test_a_node_that_does_not_come_back_is_named(doing, monkeypatch):
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        ({"pi3": row("held")}, "pi3 is not back: held: its reason"),
+        ({}, "pi3 is not back: the master has not heard of it"),
+    ],
+)
+def test_a_node_that_does_not_come_back_is_named_with_where_it_is(doing, monkeypatch, rows, where):
     monkeypatch.setattr(rejoin, "wait", lambda *_: {})
-    with pytest.raises(LabError, match="pi3 did not come back"):
+    monkeypatch.setattr(rejoin, "rows", lambda _: rows)
+    with pytest.raises(LabError, match=where):
         doing._watch(["pi3"], 0.0)
+
+
+def test_a_node_is_not_exchanged_with_itself(doing):
+    with pytest.raises(LabError, match="with itself"):
+        doing.exchange("pi3", "pi3")
+
+
+def test_nothing_is_done_while_no_master_would_see_it(doing, monkeypatch):
+    monkeypatch.setattr(cluster, "is_master_up", lambda _: False)
+    with pytest.raises(LabError, match="salt-master does not run"):
+        doing.swap("pi3")
 
 
 def test_an_impostor_that_nobody_heard_is_a_failure(doing, monkeypatch):
