@@ -23,7 +23,7 @@ PART = "docker"
 
 def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the view of a node with what it is told of the registry; as it was while there is none.
+    Return the view of a node with what it is told of the registry.
 
     view
         The node's view, see ``picloud.view``; it is not changed.
@@ -32,7 +32,7 @@ def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
 
     ``registry`` has ``address``, ``ca``, ``user`` and ``password``. In ``workloads``, images that
     are built here are named with the registry and their digest; a service whose image may not be
-    pulled stands in ``refused`` with the reason.
+    pulled, or cannot be while there is no registry, stands in ``refused`` with the reason.
     """
     told = dict(view)
     work = told.get("workloads")
@@ -42,11 +42,18 @@ def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
     if PART not in view.get("parts", ()):
         return told
     way = Registry(opts).way(view["site"]["master"])
-    if way is None:
-        return told
-    told["registry"] = way
-    if work:
+    if way is not None:
+        told["registry"] = way
+    if work and way is not None:
         told["workloads"] |= _sealed(work["services"], asked, way["address"], opts)
+    elif work:
+        # Without one, nodes would try to pull them every few seconds, for ever.
+        told["workloads"]["refused"] = {
+            name: f"{seal(asked[service['image']], None, '').refused}; it needs the registry of"
+            " the master: salt-run image.registry"
+            for name, service in work["services"].items()
+            if service["image"] in asked
+        }
     return told
 
 

@@ -78,11 +78,14 @@ def built(opts, registry):
     return build
 
 
-def test_without_a_registry_nothing_is_told_and_nothing_refused(pillar):
+def test_without_a_registry_what_has_to_be_built_is_refused(pillar):
     view = pillar("pi0")
     assert "registry" not in view
     assert view["workloads"]["services"]["web"]["image"] == "picloud/web:1"
-    assert "refused" not in view["workloads"]
+    assert view["workloads"]["refused"]["web"] == (
+        "picloud/web:1 was not built: salt-run image.build web; it needs the registry of the"
+        " master: salt-run image.registry"
+    )
     assert "images" not in view["workloads"]
 
 

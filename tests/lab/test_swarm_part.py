@@ -89,11 +89,10 @@ def test_up_left_one_swarm_of_all_nodes(lab):
     assert lab.run("swarm.status")["sites"]["glasgow"]["leads"] == "pi0"
 
 
-def test_the_shipped_web_is_scheduled_on_different_nodes(lab):
-    service = lab.salt("pi0", "swarmservice.inspect", "web")["ID"]
-    tasks = [one for one in lab.salt("pi0", "swarm.ask", "tasks") if one["ServiceID"] == service]
-    nodes = {one["Slot"]: one["NodeID"] for one in tasks if one.get("NodeID")}
-    assert len(set(nodes.values())) == 3, tasks
+def test_what_has_no_image_yet_is_not_started(lab):
+    refused = lab.salt("pi0", "pillar.get", "picloud:workloads:refused")
+    assert "salt-run image.build web" in refused["web"]
+    assert lab.salt("pi0", "swarm.ask", "services") == []
 
 
 @pytest.fixture
