@@ -179,9 +179,7 @@ def hold(node, reason=""):
     ledger = _ledger()
     name = _known(ledger, node)
     hint = Hint("hold", name, time.time(), data={"reason": plain(reason, REASON)})
-    return _asked(
-        ledger, hint, f"{name} is held; to let it go: salt-run rejoin.release node={name}"
-    )
+    return _asked(ledger, hint, f"{name} is held")
 
 
 @page
@@ -217,7 +215,7 @@ def adopt(node, card=None):
         waiting = [row.node for row in ledger.rejoins.at([Step.LOBBY])]
         picloud_watch.refuse(str(card), waiting, "card in the lobby")
     if found.state is not CardState.ISSUED or found.node not in (None, name):
-        whose = f" and the card of {found.node}" if found.node else ""
+        whose = f", and was made for {found.node}" if found.node else ""
         raise picloud_watch.NoAnswerError(
             f"{found.card} is {found.state}{whose}; prepare another one:"
             f" salt-run card.prepare node={name}"

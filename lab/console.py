@@ -66,5 +66,6 @@ def say(text: str) -> None:
 def failed(error: LabError) -> None:
     """Say what failed, where the log is, and what to do."""
     log = error.log or shell.log_path()
-    text = Text.assemble((error.what, "bold"), f"\n\nLog:  {log}\nDo:   {error.remedy}")
+    text = Text.assemble((error.what, "bold"), "\n\n")
+    text.append(f"Log:  {log}\n" if log else "").append(f"Do:   {error.remedy}")
     err.print(Panel(text, title="failed", title_align="left", border_style="red"))

@@ -32,10 +32,11 @@ def admit(offer: Offer, cards: Cards, cloud: Described) -> Admission:
     """
     card = cards.by_fingerprint(offer.fingerprint)
     if card is None:
+        which = f" node={offer.id}" if cloud.node(offer.id) is not None else ""
         return _refuse(
             Kind.STRANGER,
             f"{offer.id!a} offers a key of which no card was issued here; if it is yours, run"
-            " salt-run card.prepare for it and put that seed on its card",
+            f" salt-run card.prepare{which} and put that seed on its card",
         )
     if card.state is CardState.REVOKED:
         return _refuse(
