@@ -209,15 +209,20 @@ class Answers:
             if not self._engine.probes.waiting(ask.args[0], now):
                 self._engine.probe(ask.args[0], now)
             return False
+        had = self._engine.ledger.boards.of(row.node)
         self._engine.acts.carry_out(row, evidence, decision, now)
-        self._decided[row.node] = (row.nonce, first)
+        self._decided[row.node] = (row.nonce, first, had)
         return True
 
     def _second(self, node, public, board):
         """Another answer to a question that was decided: a second board with the same key?"""
-        row, (_, first) = self._engine.ledger.rejoins.get(node), self._decided[node]
+        row, (nonce, first, had) = self._engine.ledger.rejoins.get(node), self._decided[node]
         if row is not None and board.serial and board.serial != first.serial:
             self._settled(row, Gathered(0.0, public, False, [first, board]), time.time())
+            if had is not None:
+                # The copy may have answered first, and its board was taken for the node's new one.
+                self._engine.ledger.boards.learn([(had.serial, node)])
+            self._decided[node] = (nonce, first, had)
 
     def _verified(self, node, public, board, report):
         """Take in the verification of a node that is being converged."""

@@ -134,10 +134,12 @@ def test_a_copy_that_answers_beside_it_is_still_stopped(head):
     head.comes("pi0", OWN["pi0"])
     head.answer("pi0", VERIFY, NEW)
     head.answer("pi0", EVIDENCE, NEW)
-    head.answer("pi0", EVIDENCE, OWN["pi0"])
+    for serial in (OWN["pi0"], NEW, OWN["pi0"]):
+        head.answer("pi0", EVIDENCE, serial)
     head.rounds()
     assert head.row("pi0").step == "quarantined"
     assert head.ledger.cards.in_use("pi0") is None
+    assert head.ledger.boards.of("pi0").serial == OWN["pi0"]
 
 
 def test_a_board_to_be_confirmed_is_not_confirmed_by_a_restart(strict):
