@@ -133,17 +133,17 @@ def test_the_swarm_runs_what_is_described_and_nothing_else_of_ours(lab, describe
     # Somebody changes it by hand.
     update = ("docker", "service", "update", "--detach", "--no-resolve-image")
     lab.execute("pi0", *update, "--replicas", "1", "--env-add", "X=1", "page")
+    lab.salt("pi0", "swarmservice.wait", "page", "timeout=90")
     assert both(lab) == {
         "swarm-service-page": {
             "env.X": {"old": "1", "new": None},
             "replicas": {"old": 1, "new": 2},
         }
     }
+    assert page(lab) == ["one", "one"]
     lab.execute("pi0", "docker", "node", "update", "--label-add", "rack=rack9", "pi1")
     # Not in test mode, where a node that joined less than two minutes ago is no difference.
-    assert applied(lab) == {
-        "swarm-nodes": {"pi1": {"labels.rack": {"old": "rack9", "new": "rack1"}}}
-    }
+    assert applied(lab)["swarm-nodes"] == {"pi1": {"labels.rack": {"old": "rack9", "new": "rack1"}}}
 
     # It is described anew, and then no more.
     described("two")
