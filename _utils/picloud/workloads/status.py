@@ -14,6 +14,7 @@ from picloud.status import ago
 from picloud.workloads.fleet import Described
 from picloud.workloads.overrides import Overrides
 from picloud.workloads.pages import where
+from picloud.workloads.reasons import remedy
 from picloud.workloads.seen import ALIVE, FAILED, WAITING, Seen, Service, Task
 
 HEADS = ("workload", "site", "image", "mode", "tasks", "as described", "where", "last fault")
@@ -104,14 +105,16 @@ def _row(cloud: Described, here: _Site, name: str, said: Overrides, now: float) 
         "described": _replicas(cloud, name),
         "scaled": said.scales.get(name),
         "fault": _last_fault(tasks, names, now),
+        "remedy": _remedy(tasks, names),
         "tasks": [_facts(task, names) for task in _shown(tasks)],
         "update": "",
+        "message": "",
         "changes": {},
     }
     if service is not None:
         row |= service.model_dump(include={"image", "mode", "wanted", "running", "complete"})
         row["image"] = service.image.partition("@")[0]
-        row["update"] = service.update
+        row["update"], row["message"] = service.update, service.message
         row["changes"] = {field: list(values) for field, values in service.changes.items()}
     row["drift"] = drift(service, here.seen.refused.get(name, ""))
     row["bad"] = _bad(row, service)
@@ -134,8 +137,10 @@ def _nowhere(cloud: Described, name: str, said: Overrides) -> dict[str, Any]:
         "described": _replicas(cloud, name),
         "scaled": said.scales.get(name),
         "fault": "",
+        "remedy": "",
         "tasks": [],
         "update": "",
+        "message": "",
         "changes": {},
         "drift": "" if zero else "no: no manager was told of it yet",
         "bad": "" if zero else "runs nowhere: no manager was told of it yet",
@@ -188,18 +193,44 @@ def _bad(row: Mapping[str, Any], service: Service | None) -> str:
         done = row["complete"] if _ends(service) else row["running"]
         if done < row["wanted"] and not (_ends(service) and not row["fault"]):
             said.append(f"{done} of {row['wanted']} tasks run")
-        if service.update in ("paused", "rollback_paused", "rollback_completed"):
-            said.append(f"update {service.update.replace('_', ' ')}: {service.message}")
+        if _is_stopped(row):
+            said.append(_update(row))
     return "; ".join(said)
+
+
+def _is_stopped(row: Mapping[str, Any]) -> bool:
+    """Whether Swarm gave an update up; one that is described no more does not matter."""
+    return row["update"] in ("paused", "rollback_paused") or (
+        row["update"] == "rollback_completed" and row["drift"] != ""
+    )
+
+
+def _update(row: Mapping[str, Any]) -> str:
+    said = f"update {row['update'].replace('_', ' ')}"
+    return f"{said}: {row['message']}" if row["message"] else said
 
 
 def _ends(service: Service) -> bool:
     return service.mode.endswith("job")
 
 
+def _wrong(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks that something is said of, the latest last."""
+    return sorted((task for task in tasks if task.error), key=lambda task: task.seconds)
+
+
+def _remedy(tasks: Iterable[Task], names: Mapping[str, str]) -> str:
+    """What can be done about the task that failed last."""
+    failed = [task for task in _wrong(tasks) if task.state in FAILED]
+    if not failed:
+        return ""
+    last = failed[-1]
+    return remedy(last.error, last.service, names.get(last.node, last.node))
+
+
 def _last_fault(tasks: Iterable[Task], names: Mapping[str, str], now: float) -> str:
     """What went wrong last, and what a task waits for."""
-    wrong = sorted((task for task in tasks if task.error), key=lambda task: task.seconds)
+    wrong = _wrong(tasks)
     failed = [task for task in wrong if task.state in FAILED]
     waits = [task for task in wrong if task.state in WAITING]
     said = [
@@ -285,9 +316,14 @@ def _notices(
     rows: list[dict[str, Any]], seen: Mapping[str, Seen], said: Overrides, only: str | None
 ) -> list[str]:
     found = [
-        f"{row['workload']} at {row['site']}: update {row['update'].replace('_', ' ')}"
+        f"{row['workload']} at {row['site']}: {_update(row)}"
         for row in rows
-        if row["update"] and row["update"] != "completed"
+        if _is_stopped(row) or row["update"] in ("updating", "rollback_started")
+    ]
+    found += [
+        f"{row['workload']} at {row['site']}: {row['remedy']}"
+        for row in rows
+        if row["bad"] and row["remedy"]
     ]
     if only is not None:
         return found

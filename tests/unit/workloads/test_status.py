@@ -181,12 +181,39 @@ def test_one_workload_has_a_row_for_each_task() -> None:
     assert list(page["workloads"]) == ["web"]
 
 
-@pytest.mark.parametrize("update", ["updating", "paused", "rollback_completed"])
-def test_an_update_that_is_not_through_is_named(update: str) -> None:
-    web = {**SERVICE, "update": update, "message": "update paused due to failure"}
+@pytest.mark.parametrize(
+    ("update", "changed", "bad"),
+    [
+        ("updating", False, False),
+        ("paused", False, True),
+        ("rollback_completed", True, True),
+    ],
+)
+def test_an_update_that_is_not_through_is_named(update: str, changed: bool, bad: bool) -> None:
+    changes = {"image": ["any:0", "any:1"]} if changed else {}
+    web = {**SERVICE, "update": update, "message": "due to failure", "changes": changes}
     page, lines = shown(seen({**ALL, "web": web}, *TASKS))
-    assert f"  web at a: update {update.replace('_', ' ')}" in lines
-    assert page["retcode"] == int(update != "updating")
+    assert f"  web at a: update {update.replace('_', ' ')}: due to failure" in lines
+    assert page["retcode"] == int(bad)
+
+
+@pytest.mark.parametrize("update", ["completed", "rollback_completed"])
+def test_what_runs_as_described_is_well_whatever_was_tried_before(update: str) -> None:
+    web = {**SERVICE, "update": update, "message": "due to failure"}
+    page, lines = shown(seen({**ALL, "web": web}, *TASKS))
+    assert (page["retcode"], page["notices"]) == (0, [])
+    assert lines[-1] == "3 workloads: all run as described."
+
+
+@pytest.mark.parametrize("only", [None, "web"])
+def test_what_can_be_done_is_said_while_something_is_wrong(only: str | None) -> None:
+    failed = task("web", 3, 1, "failed", error="task: non-zero exit (1)")
+    words = "web at a: it ended by itself on n1; what it said: salt-run workload.logs workload=web"
+    web = {**SERVICE, "running": 2}
+    page, _ = shown(seen({**ALL, "web": web}, *TASKS[:2], failed, *TASKS[3:]), only=only)
+    assert page["notices"] == [words]
+    page, _ = shown(seen(ALL, failed, *TASKS), only=only)
+    assert page["notices"] == []
 
 
 def test_a_description_without_workloads() -> None:
