@@ -19,7 +19,7 @@ __virtualname__ = "pinode"
 PARTS = "parts"
 DIGEST = "modules_digest"
 # The folders that the master's digest covers, as ``picloud_salt.SYNCED`` there.
-SYNCED = ("_beacons", "_grains", "_modules", "_states")
+SYNCED = ("_grains", "_modules", "_states")
 
 
 def __virtual__():

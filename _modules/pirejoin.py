@@ -116,13 +116,16 @@ def become(node):
 def _facts(nonce):
     board = __salt__["piboard.board"]()
     names = ("serial", "mac", "model", "revision", "ram_mb")
+    # The first thing that a highstate leaves behind, see salt/sync.sls.
+    fresh = not Path(_etc(), "parts").exists()
     return {
         "nonce": str(nonce),
         "id": __opts__["id"],
         "at": time.time(),
         "card": (_card() or {}).get("card"),
-        # The first thing that a highstate leaves behind, see salt/sync.sls.
-        "fresh": not Path(_etc(), "parts").exists(),
+        "fresh": fresh,
+        # Those of its seed may be of another day than the master's.
+        "modules": __salt__["pinode.synced_digest"]() if fresh else None,
         "minion_s": _minion_s(),
         "board": {name: board.get(name) for name in names} | {"cid": board.get("card_cid")},
     }

@@ -76,6 +76,7 @@ def prepare(node=None, count=1, directory=None, spare=False):
         folder=Path(directory or Path(__opts__["cachedir"], "picloud", "seeds")),
         by=os.environ.get("SUDO_USER") or getpass.getuser(),
         at=time.time(),
+        modules=picloud_salt.modules(),
     )
     made = {}
     for name in names:

@@ -18,6 +18,7 @@ from picloud.rejoin import pages
 from picloud.rejoin.schedule import BROKEN, Waiting, pick
 from picloud.rejoin.steps import Step
 from picloud.rejoin.words import REASON, plain
+from picloud.workloads import fleet
 from picloud_pages import page
 from picloud_rejoin.keys import KeyStore
 
@@ -297,27 +298,16 @@ def go(token):
 
         salt-run rejoin.go token=nobody-can-guess-it
     """
-    if not _ledger().batches.waits(str(token)):
+    batches = _ledger().batches
+    claimed = batches.claim(str(token)) if batches.waits(str(token)) else None
+    if claimed is None:
         return "No such batch waits."
-    pillar = {"rejoin": {"batch": str(token)}}
+    nodes, nonce = claimed
+    cloud, _faults = picloud_salt.store(__opts__).register()
+    found = [cloud.node(name) for name in nodes] if cloud is not None else []
+    members = [node.id for node in found if node is not None and fleet.PART in node.parts]
+    pillar = {"rejoin": {"nodes": nodes, "members": members, "nonce": nonce}}
     return __salt__["state.orchestrate"](mods="orch.rejoin", pillar=pillar)
-
-
-def batch(token):
-    """
-    Claim a batch of nodes, for the orchestration that converges it. Nothing when it was claimed.
-
-    token
-        What the engine's event said.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run rejoin.batch token=nobody-can-guess-it
-    """
-    found = _ledger().batches.claim(str(token))
-    return {"nodes": found[0], "nonce": found[1]} if found else {}
 
 
 def _ledger():

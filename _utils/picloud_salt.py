@@ -37,7 +37,7 @@ _CONTEXT = {"_pillar_rend": True}
 _LOUD = ("salt.utils.templates", "salt.loaded.int.render.gpg")
 
 #: What ``saltutil.sync_all`` brings to the nodes.
-SYNCED = ("_beacons", "_grains", "_modules", "_states")
+SYNCED = ("_grains", "_modules", "_states")
 
 _stores: dict[tuple[Path, Path], Store] = {}
 #: A database connection must not be shared with a child process.
@@ -123,6 +123,19 @@ def ledger(opts: dict[str, Any]) -> Ledger:
     return _ledgers[key]
 
 
+def modules(checkout: Path = CHECKOUT) -> dict[str, str]:
+    """
+    Return all modules that nodes get: text by path in a minion's cache, as ``modules/pirejoin.py``.
+
+    checkout
+        The folder with ``_modules``, ``_states`` and the like.
+    """
+    return {
+        path.relative_to(checkout).as_posix().removeprefix("_"): path.read_text("utf-8")
+        for path in _synced(checkout)
+    }
+
+
 def modules_digest(checkout: Path = CHECKOUT) -> str:
     """
     Return the SHA-256 of all modules that nodes get, by which a node sees that it has to sync.
@@ -131,12 +144,7 @@ def modules_digest(checkout: Path = CHECKOUT) -> str:
         The folder with ``_modules``, ``_states`` and the like. Files are read again only when their
         time or size changed.
     """
-    paths = [
-        path
-        for folder in SYNCED
-        for path in sorted((checkout / folder).rglob("*.py"))
-        if path.is_file()
-    ]
+    paths = _synced(checkout)
     stats = [path.stat() for path in paths]
     stamp = tuple((str(p), s.st_mtime_ns, s.st_size) for p, s in zip(paths, stats, strict=True))
     if _digests.get(checkout, ((), ""))[0] != stamp:
@@ -146,6 +154,15 @@ def modules_digest(checkout: Path = CHECKOUT) -> str:
             digest.update(f"{path.relative_to(checkout).as_posix()} {content}\n".encode())
         _digests[checkout] = (stamp, digest.hexdigest())
     return _digests[checkout][1]
+
+
+def _synced(checkout: Path) -> list[Path]:
+    return [
+        path
+        for folder in SYNCED
+        for path in sorted((checkout / folder).rglob("*.py"))
+        if path.is_file()
+    ]
 
 
 def render(opts: dict[str, Any], root: Path | None = None) -> load.Render:

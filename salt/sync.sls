@@ -10,7 +10,7 @@
 sync-modules:
   test.nop:
   {%- if not brought %}
-    {%- for kind in ["beacons", "grains", "modules", "states"] %}
+    {%- for kind in ["grains", "modules", "states"] %}
     - {{ kind }}: __slot__:salt:saltutil.sync_{{ kind }}(base)
     {%- endfor %}
   {%- endif %}

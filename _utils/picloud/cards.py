@@ -25,6 +25,9 @@ from picloud.ledger import CardRow, Ledger, StorageError
 
 SEED = "picloud-seed"
 FILES = ("minion.pem", "minion.pub", "master.pub", "card.json")
+#: The modules that nodes get, ``{"modules/pirejoin.py": text, ...}``: a card that has them can say
+#: at once who it is. Ones that are old by then, or missing, are brought first.
+MODULES = "modules.json"
 SUMS = "SHA256SUMS"
 #: Names of the folders that are made here; what else lies beside them is not looked at.
 MADE = re.compile(r"card-[0-9a-f]{12}")
@@ -92,6 +95,8 @@ class Office:
         Where seeds go: ``<folder>/<node>/<card>/picloud-seed``, mode 0700.
     by, at
         Who asked for it, and when (seconds since 1970).
+    modules
+        The modules that nodes get: text by path, such as ``modules/pirejoin.py``.
     """
 
     cloud: Cloud
@@ -100,6 +105,7 @@ class Office:
     folder: Path
     by: str
     at: float
+    modules: Mapping[str, str]
 
     def prepare(self, node: str | None, count: int = 1) -> list[Card]:
         """
@@ -174,6 +180,7 @@ class Office:
         present = self.ledger.cards.in_use(node) if node is not None and at_once else None
         files = {"minion.pem": private, "minion.pub": public, "master.pub": self.keys.master()}
         files["card.json"] = json.dumps(self._label(name, node)) + "\n"
+        files[MODULES] = json.dumps(self.modules) + "\n"
         folder = home / name
         try:
             write_seed(folder, files)
@@ -271,7 +278,8 @@ def _trust(directory: Path) -> None:
 def _read(seed: Path) -> dict[str, str] | None:
     """A seed made before, when it is whole."""
     try:
-        files = {name: (seed / name).read_text("utf-8") for name in FILES}
+        names = (*FILES, MODULES) if (seed / MODULES).exists() else FILES
+        files = {name: (seed / name).read_text("utf-8") for name in names}
         return files if _sums(files) == (seed / SUMS).read_text("utf-8") else None
     except (OSError, ValueError):
         return None
@@ -290,7 +298,7 @@ def write_seed(folder: Path, files: Mapping[str, str]) -> None:
     folder
         Where the seed goes, ``<folder>/picloud-seed``; it must not be there yet.
     files
-        Text of each of ``FILES``.
+        Text of each of ``FILES``, and of ``MODULES``.
     """
     seed = folder / SEED
     folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -311,7 +319,7 @@ def remove_seed(folder: Path) -> None:
         The folder that holds the seed. Raises OSError when a file of it cannot be removed.
     """
     seed = folder / SEED
-    for name in (*FILES, SUMS):
+    for name in (*FILES, MODULES, SUMS):
         (seed / name).unlink(missing_ok=True)
     for directory in (seed, folder):
         with contextlib.suppress(OSError):

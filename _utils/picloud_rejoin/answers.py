@@ -8,6 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+import picloud_salt
 from picloud.identity import Evidence, decide, fingerprint
 from picloud.rejoin import steps
 from picloud.rejoin.schedule import BROKEN
@@ -151,7 +152,7 @@ class Answers:
             self._second(node, public, board)
         elif self._engine.probes.answered(node, report["nonce"], board.serial):
             self._engine.restarted(node, report.get("minion_s"), time.time())
-        else:
+        elif not self._old_modules(node, report):
             found = self._answers.setdefault(
                 (node, report["nonce"]), Gathered(time.time(), public, bool(report.get("fresh")))
             )
@@ -159,9 +160,21 @@ class Answers:
                 found.boards.append(board)
         return None
 
+    def _old_modules(self, node, report):
+        """
+        Tell whether a new card reports with modules of another day; they are brought, once.
+        """
+        if not report.get("fresh") or report.get("modules") == picloud_salt.modules_digest():
+            return False
+        doubt = self._doubts.get(node)
+        if doubt is not None and doubt.nonce == report["nonce"]:
+            return False
+        self._without_modules(node, buses.EVIDENCE)
+        return True
+
     def _without_modules(self, node, function):
         """
-        A node on its first day has no modules of ours: bring them, then ask again.
+        A card whose seed had no modules of ours has none: bring them, then ask again.
 
         When the node itself has answered, it may be a copy on its first day. Such an answer is not
         signed and may be forged, so all it leads to is the same question: not often, and only a few

@@ -327,19 +327,16 @@ class Engine:
             return
         nonce = secrets.token_hex(16)
         self.ledger.rejoins.put([steps.asked(row, nonce, self.policy, now) for row in rows])
-        # A card that was just let in has none of our modules; when they came, it is asked.
-        self.bring([row.node for row in rows if row.step == Step.ADMITTED])
-        known = [row.node for row in rows if row.step != Step.ADMITTED]
-        self.jobs.send(known, buses.EVIDENCE, nonce)
+        self.jobs.send([row.node for row in rows], buses.EVIDENCE, nonce)
 
     def bring(self, nodes):
         """
-        Bring our modules to nodes that have none; who is asked who it is answers after that.
+        Bring our modules to nodes that have none, or old ones; then they can say who they are.
 
         nodes
             Their ids.
         """
-        self.jobs.send(nodes, buses.BRING, *(["base"] for _ in buses.BRING))
+        self.jobs.send(nodes, buses.BRING, *buses.BROUGHT)
 
     def restarted(self, node, minion_s, now):
         """

@@ -1,9 +1,7 @@
-# salt/orch/rejoin.sls - converge and verify a batch of nodes that came back. Pillar: rejoin:batch, the batch's token.
+# salt/orch/rejoin.sls - converge and verify a batch of nodes that came back. Run by rejoin.go, which claims the batch. Pillar: rejoin.
 # Steps do not require each other: one node that fails never stops the others. The engine hears the signed reports of
 # the last step, and tries again what did not come back.
-{%- set token = salt["pillar.get"]("rejoin:batch", "") %}
-{%- set batch = salt["saltutil.runner"]("rejoin.batch", kwarg={"token": token}) %}
-{%- if batch %}
+{%- set batch = salt["pillar.get"]("rejoin") %}
 
 rejoin-highstate:
   salt.state:
@@ -12,12 +10,14 @@ rejoin-highstate:
     - highstate: true
     - queue: true
     - pillar: {picloud_rejoin: true}
+{%- if batch.members %}
 
 # Tokens are sealed for nodes that are there, and Docker Engine is, since their highstate.
 rejoin-swarm:
   salt.runner:
     - name: swarm.join
-    - nodes: {{ batch.nodes | json }}
+    - nodes: {{ batch.members | json }}
+{%- endif %}
 
 rejoin-verify:
   salt.function:
@@ -25,8 +25,3 @@ rejoin-verify:
     - tgt: {{ batch.nodes | json }}
     - tgt_type: list
     - arg: [{{ batch.nonce | json }}]
-{%- else %}
-
-rejoin-nothing-to-do:
-  test.nop: []
-{%- endif %}

@@ -296,12 +296,22 @@ def test_history_has_decisions_cards_and_boards(run, ledger):
     assert run("rejoin.history", node="pi4")[0]["rows"] == []
 
 
-def test_a_batch_is_claimed_once(run, opts, ledger):
-    ledger.batches.add("token", "nonce", ["pi3"], time.time())
-    claim = salt.loader.runner(opts, context={})["rejoin.batch"]
-    assert claim("forged") == {}
-    assert claim("token") == {"nodes": ["pi3"], "nonce": "nonce"}
-    assert claim("token") == {}
+@pytest.fixture
+def go(opts):
+    """Run ``rejoin.go``; what it would orchestrate comes back."""
+    runners = salt.loader.runner(opts, context={})
+
+    runners["state.orchestrate"] = lambda mods, pillar: (mods, pillar["rejoin"])
+    return runners["rejoin.go"]
+
+
+def test_a_batch_is_converged_once(go, ledger):
+    ledger.batches.add("token", "nonce", ["pi3", "gone"], time.time())
+    nothing = "No such batch waits."
+    assert go("forged") == nothing
+    batch = {"nodes": ["pi3", "gone"], "members": ["pi3"], "nonce": "nonce"}
+    assert go("token") == ("orch.rejoin", batch)
+    assert go("token") == nothing
 
 
 def test_a_ledger_that_cannot_be_used_is_one_message(run, opts):

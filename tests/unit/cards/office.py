@@ -47,4 +47,5 @@ def office(folder, keys=None, cloud=None, ledger=None):
         folder=folder,
         by="jane",
         at=1000.0,
+        modules={"modules/pirejoin.py": "# asks\n", "grains/pi.py": "# tells\n"},
     )

@@ -54,6 +54,8 @@ def test_the_identity_is_installed_and_the_seed_is_gone(firstboot, root, seed):
     assert "id: pi2\nmaster: head.pi.example\n" in text(root, "etc/salt/minion.d/00-card.conf")
     assert text(root, "etc/hosts") == "127.0.0.1 localhost\n10.80.0.2 head.pi.example\n"
     assert json.loads(text(root, "etc/picloud/card.json"))["node"] == "pi2"
+    assert text(root, "var/cache/salt/minion/extmods/modules/pirejoin.py") == "# asks\n"
+    assert text(root, "var/cache/salt/minion/extmods/grains/pi.py") == "# tells\n"
     assert not seed.exists()
     assert [path.name for path in (root / "boot/firmware").iterdir()] == ["picloud-card.json"]
 
@@ -111,7 +113,7 @@ def test_a_boot_partition_that_is_there_is_used(firstboot, root, monkeypatch, mo
 
 
 @pytest.mark.parametrize(
-    "name", ["minion.pem", "minion.pub", "master.pub", "card.json", "SHA256SUMS"]
+    "name", ["minion.pem", "minion.pub", "master.pub", "card.json", "modules.json", "SHA256SUMS"]
 )
 @pytest.mark.parametrize("harm", ["missing", "cut", "empty", "binary"])
 def test_a_damaged_seed_installs_nothing(firstboot, root, seed, name, harm):
@@ -127,15 +129,37 @@ def test_a_damaged_seed_installs_nothing(firstboot, root, seed, name, harm):
     assert seed.exists()
 
 
+def sealed(seed, **changed):
+    """Write files of a seed anew, and the checksums that belong to them."""
+    files = {path.name: path.read_text() for path in seed.iterdir() if path.name != "SHA256SUMS"}
+    files |= changed
+    for name, content in {**files, "SHA256SUMS": cards._sums(files)}.items():
+        (seed / name).write_text(content)
+
+
 @pytest.mark.parametrize("node", ["../../etc", "pi 3", "pi*", "", "-pi", "PI3\n"])
 def test_an_id_that_is_none_is_refused(firstboot, root, seed, node):
     card = json.loads((seed / "card.json").read_text()) | {"node": node}
-    files = {path.name: path.read_text() for path in seed.iterdir() if path.name != "SHA256SUMS"}
-    files["card.json"] = json.dumps(card)
-    for name, content in {**files, "SHA256SUMS": cards._sums(files)}.items():
-        (seed / name).write_text(content)
+    sealed(seed, **{"card.json": json.dumps(card)})
     with pytest.raises(firstboot.SeedError, match="names no valid node"):
         firstboot.run(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["modules/../../../etc/x.py", "/etc/x.py", "modules/x", "beacons/x.py", "modules//x.py"]
+)
+def test_a_module_that_is_none_is_refused(firstboot, root, seed, name):
+    sealed(seed, **{"modules.json": json.dumps({name: ""})})
+    with pytest.raises(firstboot.SeedError, match="which is no module"):
+        firstboot.run(root)
+    assert not (root / "etc/salt").exists()
+
+
+def test_a_seed_without_modules_is_good(firstboot, root, seed):
+    (seed / "modules.json").unlink()
+    sealed(seed)
+    assert "is pi2" in firstboot.run(root)
+    assert not (root / "var").exists()
 
 
 def test_a_damaged_seed_of_another_card_is_kept_and_named(firstboot, root, seed, tmp_path_factory):

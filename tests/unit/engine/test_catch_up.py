@@ -142,20 +142,6 @@ def test_answers_of_a_node_without_modules(whole, monkeypatch, said, sent):
     assert [function for _, function in whole.jobs.sent] == sent
 
 
-@pytest.mark.parametrize(
-    ("row", "asked"),
-    [
-        pytest.param(None, EVIDENCE, id="never seen"),
-        pytest.param(Rejoin("pi0", "admitted", card="card-1"), BRING, id="another card"),
-        pytest.param(Rejoin("pi0", "converged", card="card-1"), EVIDENCE, id="the same card"),
-    ],
-)
-def test_a_card_that_was_let_in_is_brought_modules_first(whole, monkeypatch, row, asked):
-    if row is not None:
-        whole.ledger.rejoins.put([row])
-    assert started(whole, monkeypatch, 100.0) == [("pi0", asked)]
-
-
 def test_modules_that_were_brought_are_heard_of():
     event = {"id": "pi3", "fun": BRING, "return": {}}
     assert answer("salt/job/1/ret/pi3", event) == ("pi3", SYNC, {})

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from picloud.faults import Fault
 from picloud.identity import CardState, fingerprint
 from picloud.ledger import CardRow, Hint, Ledger, Rejoin, StorageError
-from picloud_rejoin.bus import EVIDENCE, VERIFY
+from picloud_rejoin.bus import BRING, EVIDENCE, VERIFY
 from picloud_rejoin.engine import Engine
 
 from tests.unit.cards.office import tiny
@@ -321,3 +321,31 @@ def test_a_node_that_nobody_converged_after_all_is_verified_less_and_less_often(
     assert len(asked) == 4
     assert asked[0] <= 5
     assert asked[3] - asked[2] > 15
+
+
+@pytest.mark.parametrize(
+    ("fresh", "modules", "brought"),
+    [
+        pytest.param(True, "of the master", False, id="those of the master"),
+        pytest.param(True, "old", True, id="of another day"),
+        pytest.param(True, None, True, id="it cannot say"),
+        pytest.param(False, "old", False, id="a highstate brings them"),
+    ],
+)
+def test_a_new_card_with_old_modules_is_brought_them_once(
+    head, monkeypatch, fresh, modules, brought
+):
+    monkeypatch.setattr("picloud_salt.modules_digest", lambda: "of the master")
+    head.start("pi0")
+    head.engine.jobs.sent.clear()
+    head.answer("pi0", EVIDENCE, OWN["pi0"], fresh=fresh, modules=modules)
+    if brought:
+        assert head.engine.jobs.sent == [("pi0", BRING)]
+        head.rounds()
+        assert head.row("pi0").step == "asked"
+        head.engine.round([("salt/job/1/ret/pi0", {"id": "pi0", "fun": BRING, "return": {}})])
+        assert head.engine.jobs.sent == [("pi0", BRING), ("pi0", EVIDENCE)]
+        head.answer("pi0", EVIDENCE, OWN["pi0"], fresh=fresh, modules=modules)
+    head.rounds()
+    assert head.row("pi0").step == "converging"
+    assert len(head.engine.jobs.sent) == 2 * brought

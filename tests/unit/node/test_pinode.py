@@ -85,7 +85,7 @@ def test_an_unknown_part_is_no_change(testmode):
 @pytest.fixture
 def master(tmp_path):
     """A checkout with modules, which the node has in its cache."""
-    for name in ("modules/a.py", "modules/b/c.py", "states/a.py", "grains/pi.py", "beacons/x.py"):
+    for name in ("modules/a.py", "modules/b/c.py", "states/a.py", "grains/pi.py"):
         for path in (tmp_path / "checkout" / f"_{name}", tmp_path / "extmods" / name):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# {name}\n")
