@@ -9,6 +9,7 @@ transaction; what cannot be written raises :class:`StorageError` and leaves all 
 from __future__ import annotations
 
 from picloud.ledger.admissions import Admissions, Pending
+from picloud.ledger.benchmarks import Benchmarks
 from picloud.ledger.boards import BoardRow, Boards
 from picloud.ledger.builds import Builds
 from picloud.ledger.cards import CardRow, CardShelf
@@ -66,3 +67,4 @@ class Ledger:
         self.rollouts = Rollouts(self.database)
         self.overrides = Overrides(self.database)
         self.builds = Builds(self.database)
+        self.benchmarks = Benchmarks(self.database)

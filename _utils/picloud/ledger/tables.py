@@ -224,6 +224,17 @@ builds = Table(
     Column("at", Float, nullable=False),
 )
 
+measured = Table(
+    "measured",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("model", String(63), nullable=False),
+    Column("samples", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
 part_settings = Table(
     "part_settings",
     metadata,

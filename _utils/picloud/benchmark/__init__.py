@@ -1,0 +1,1 @@
+"""The benchmark of nodes: what is measured and how, which nodes, and what results say."""
