@@ -51,6 +51,10 @@ PATH = r"^/[^\s]*$"
 KEPT_PATH = r"^(/[A-Za-z0-9_.+@=,-]+)+$"
 #: Debian package names: Policy, section 5.6.1.
 PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+#: A requirement of pip that can be nothing but what it says.
+REQUIREMENT = (
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*( --hash=sha256:[0-9a-f]{64})+$"
+)
 #: A Debian version, with `*` and `?` for what the pin leaves open.
 VERSION = r"^[0-9A-Za-z*?][0-9A-Za-z.+:~*?-]*$"
 #: Salt names its versions year-free since 3000: `3008.3`, with a release candidate's suffix.
@@ -124,6 +128,11 @@ FORMATS: dict[str, Format] = {
     VERSION: Format(
         "bad-version", "is not a package version", 'write what apt shows, * for any: "20.10.24*"'
     ),
+    REQUIREMENT: Format(
+        "bad-requirement",
+        "is not a pinned package of PyPI",
+        "write name==version --hash=sha256:..., with the hash that PyPI shows for the file",
+    ),
     SALT_VERSION: Format("bad-version", "is not a Salt version", 'write it like "3008.3"'),
     TAG: Format("bad-tag", "is not an image tag", 'write it like "1.35"'),
     FILE: Format("bad-file-name", "is not a file name", "write it without folders"),
@@ -168,6 +177,7 @@ SshKey = Annotated[str, _text(SSH_KEY)]
 AbsolutePath = Annotated[str, _text(PATH)]
 KeptPath = Annotated[str, _text(KEPT_PATH)]
 Package = Annotated[str, _text(PACKAGE)]
+Requirement = Annotated[str, _text(REQUIREMENT)]
 Version = Annotated[str, _text(VERSION)]
 SaltVersion = Annotated[str, _text(SALT_VERSION)]
 Tag = Annotated[str, _text(TAG)]

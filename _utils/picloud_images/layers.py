@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from picloud.workloads import oci, recipe
+from picloud.workloads import oci, pypi, recipe
 from picloud.workloads.recipe import Made
 from picloud_watch import NoAnswerError
 
+from picloud_images import wheels
 from picloud_images.orders import Order
 
 #: Where root file systems are made: they are big, and /tmp may be in memory.
@@ -68,13 +69,13 @@ def root_fs(order: Order, arch: str, options: Mapping[str, str]) -> RootFs:
 
 def forget(entry: str) -> None:
     """
-    Remove the root file systems of an image, of whatever description.
+    Remove the root file systems and wheels of an image, of whatever description.
 
     entry
         Its name in the description.
     """
-    for arch in oci.PLATFORMS:
-        for folder in CACHE.glob(f"{entry}-{arch}-*"):
+    for kind in (*oci.PLATFORMS, wheels.KIND):
+        for folder in CACHE.glob(f"{entry}-{kind}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -103,6 +104,8 @@ def _make(order: Order, arch: str, options: Mapping[str, str], target: Path) -> 
         made, files, listing = root / "made", root / "files.tar", root / "packages"
         made.mkdir()
         _archive(order.files, int(order.date.timestamp()), files)
+        pip = order.build.pip
+        hooks = [wheels.hook(pip, wheels.made(order, CACHE, UNFINISHED))] if pip else []
         command = recipe.command(
             order.build,
             arch,
@@ -110,9 +113,10 @@ def _make(order: Order, arch: str, options: Mapping[str, str], target: Path) -> 
             options=[f'{name} "{value}"' for name, value in sorted(options.items())],
             files=str(files),
             listing=str(listing),
+            hooks=hooks,
         )
         layer = _run(order, arch, command, made / "layer.tar.gz")
-        packages = recipe.packages(listing.read_text(encoding="utf-8"))
+        packages = recipe.packages(listing.read_text(encoding="utf-8")) | pypi.versions(pip)
         said = {"blob": list(layer.blob), "diff": layer.diff, "packages": packages}
         (made / "layer.json").write_text(json.dumps(said), encoding="utf-8")
         made.rename(target)

@@ -31,6 +31,9 @@ class ImageBuild(Model):
     """Debian's release: bookworm."""
     packages: f.Many[f.Package] = ()
     """Packages beside Debian's essential ones."""
+    pip: f.Many[f.Requirement] = ()
+    """Packages of PyPI, `name==version --hash=sha256:...`, with all that they need from there; for
+    what Debian has not. `python3` is one of `packages` then, and none has compiled code."""
     files: dict[f.AbsolutePath, ImageFile] = Field(default_factory=dict)
     """Files beside those of the packages, by their path in the image."""
     env: dict[f.Variable, f.Text] = Field(default_factory=dict)

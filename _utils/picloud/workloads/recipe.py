@@ -158,10 +158,15 @@ def described(image: ContainerImage, files: Iterable[Made]) -> str:
     said = {
         "version": VERSION,
         "archs": sorted(image.archs),
-        "build": image.build.model_dump(exclude={"files"}) if image.build else None,
+        "build": _said(image.build) if image.build else None,
         "files": _contents(files),
     }
     return _digest(said)
+
+
+def _said(build: ImageBuild) -> dict[str, object]:
+    """What a build says; a key that is not used changes no digest of before there was one."""
+    return build.model_dump(exclude={"files"} if build.pip else {"files", "pip"})
 
 
 def layered(build: ImageBuild, arch: str, files: Iterable[Made], lists: str, date: datetime) -> str:
@@ -176,7 +181,7 @@ def layered(build: ImageBuild, arch: str, files: Iterable[Made], lists: str, dat
         The latest that a file may be dated.
     """
     said = [VERSION, build.suite, sorted(build.packages), arch, _contents(files), lists]
-    return _digest([*said, date.isoformat()])
+    return _digest([*said, date.isoformat(), *([sorted(build.pip)] if build.pip else [])])
 
 
 def _contents(files: Iterable[Made]) -> list[list[object]]:
@@ -253,6 +258,7 @@ def command(
     options: Sequence[str],
     files: str,
     listing: str,
+    hooks: Sequence[str] = (),
 ) -> list[str]:
     """
     Return the command that writes a root file system to its standard output, as tar.
@@ -267,6 +273,8 @@ def command(
         A tar archive with its own files.
     listing
         A file to which packages and their versions are written.
+    hooks
+        What else is done, after the packages and before the image's own files.
     """
     share = "/usr/share"
     query = "dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f '${Package} ${Version}\\n'"
@@ -283,6 +291,7 @@ def command(
         *(f"--dpkgopt=path-exclude={share}/{path}" for path in LEFT_OUT),
         *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
         *(f"--aptopt={option}" for option in options),
+        *(f"--customize-hook={hook}" for hook in hooks),
         f"--customize-hook=tar-in {files} /",
         f"--customize-hook={query} >{listing}",
         f'--customize-hook=cd "$1" && rm -rf {" ".join(WIPE)}',

@@ -89,7 +89,7 @@ def cache(monkeypatch, tmp_path):
 def tar(monkeypatch):
     """Have the image's own files for a root file system, instead of what mmdebstrap makes."""
 
-    def command(_build, _arch, _parts, *, options, files, listing):
+    def command(_build, _arch, _parts, *, options, files, listing, hooks):
         return ["sh", "-c", f"echo 'busybox 1:1.35' >{listing}; cat {files}"]
 
     monkeypatch.setattr(recipe, "command", command)
