@@ -21,6 +21,7 @@ from lab import (
     description,
     host,
     images,
+    lock,
     mishaps,
     rejoin,
     shell,
@@ -286,9 +287,12 @@ def main(argv: list[str]) -> int:
         shell.log_to(settings.log)
         match options.command:
             case "up":
-                up(settings, options.nodes)
+                with lock.whole(settings):
+                    up(settings, options.nodes)
             case "down" | "images" | "clean":
-                {"down": down, "images": _only_images, "clean": _clean}[options.command](settings)
+                does = {"down": down, "images": _only_images, "clean": _clean}[options.command]
+                with lock.whole(settings):
+                    does(settings)
             case "shell":
                 _docker_exec(settings.container(options.node), "bash", "-l")
             case "logs":

@@ -17,7 +17,7 @@ from typing import Any
 import salt.crypt
 from picloud import cards
 
-from lab import boards, cluster, console, converge, description, rejoin
+from lab import boards, cluster, console, converge, description, lock, rejoin
 from lab.cluster import docker, execute
 from lab.description import Node, Site
 from lab.errors import LabError
@@ -126,11 +126,7 @@ class Mishaps:
     def powercut(self, rack: str) -> None:
         """All running nodes of a rack lose their power at once, and get it back."""
         have = cluster.containers(self.settings)
-        names = [
-            node.id
-            for node in self.site.nodes
-            if node.rack == rack and have.get(node.id) == "running"
-        ]
+        names = [name for name in self._of(rack) if have.get(name) == "running"]
         if not names:
             racks = ", ".join(dict.fromkeys(node.rack for node in self.site.nodes))
             raise LabError(f"no node of {rack} runs; there are: {racks}", "run: make up")
@@ -141,6 +137,15 @@ class Mishaps:
             self._start(names)
             now.result = f"{len(names)} nodes of {rack} were off and are on again"
         self._watch(names, begin)
+
+    def touches(self, what: str, *arguments: str) -> list[str]:
+        """Which nodes a mishap is done to; see :func:`run` for ``what`` and ``arguments``."""
+        if what == "powercut":
+            return self._of(*arguments)
+        return [node.id for node in self.site.nodes if node.id in arguments]
+
+    def _of(self, rack: str) -> list[str]:
+        return [node.id for node in self.site.nodes if node.rack == rack]
 
     def _node(self, name: str) -> Node:
         node = next((node for node in self.site.nodes if node.id == name), None)
@@ -278,7 +283,7 @@ def _where(row: dict[str, Any] | None) -> str:
 
 def run(settings: Settings, what: str, *arguments: str) -> None:
     """
-    Do a mishap; LabError when it did not end as it should.
+    Do a mishap; LabError when it did not end as it should, or another command is at its nodes.
 
     what
         ``swap``, ``swap-board``, ``exchange``, ``clone``, ``impostor`` or ``powercut``.
@@ -286,4 +291,5 @@ def run(settings: Settings, what: str, *arguments: str) -> None:
         The nodes, or the rack.
     """
     mishaps = Mishaps(settings, description.read(settings.checkout))
-    getattr(mishaps, what.replace("-", "_"))(*arguments)
+    with lock.nodes(settings, mishaps.touches(what, *arguments)):
+        getattr(mishaps, what.replace("-", "_"))(*arguments)
