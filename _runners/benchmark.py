@@ -18,6 +18,8 @@ import picloud_salt
 import picloud_watch
 from picloud.benchmark import measures, pages, plot, results, turns
 from picloud.workloads import seal
+from picloud.workloads.archs import narrowed
+from picloud_images import machine
 from picloud_images.registry import Registry
 from picloud_pages import page
 from picloud_watch import NoAnswerError
@@ -261,6 +263,7 @@ def _image(cloud):
         )
     held, ask = Registry(__opts__), seal.wanted(IMAGE, described)
     held.require()
+    ask["archs"] = narrowed(ask["archs"], machine.architectures(__opts__))
     build = picloud_salt.ledger(__opts__).builds.newest(ask["name"], ask["tag"])
     images = {}
     for name, site in cloud.common.sites.items():

@@ -14,6 +14,7 @@ import picloud_watch
 from picloud.rejoin import pages
 from picloud.status import ago
 from picloud.workloads import recipe, seal
+from picloud.workloads.archs import narrowed
 from picloud_images import build as making
 from picloud_images import layers, machine
 from picloud_images import orders as planning
@@ -217,9 +218,12 @@ def _common():
 
 
 def _built(common):
-    """Entries of ``container_images`` that are built here."""
+    """Entries of ``container_images`` that are built here, for the architectures of the nodes."""
+    only = machine.architectures(__opts__)
     return {
-        entry: image for entry, image in common.container_images.items() if image.build is not None
+        entry: image.model_copy(update={"archs": narrowed(image.archs, only)})
+        for entry, image in common.container_images.items()
+        if image.build is not None
     }
 
 

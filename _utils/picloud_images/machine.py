@@ -8,9 +8,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib import error, request
 
+from picloud.workloads import archs
 from picloud.workloads.recipe import Archive, Release, release
+from picloud_watch import NoAnswerError
 
 #: Options of apt that say how a mirror is reached.
 PASSED_ON = (
@@ -26,6 +29,20 @@ BINFMT = Path("/proc/sys/fs/binfmt_misc")
 #: Where Debian's qemu-user-static says how the kernel knows a foreign program.
 RULES = Path("/usr/lib/binfmt.d")
 ANSWER_S = 60
+
+
+def architectures(opts: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    Return the architectures that the nodes of a master have; none when it does not say.
+    NoAnswerError when what it says cannot be used.
+
+    opts
+        The master's options; see ``picloud.workloads.archs.configured``.
+    """
+    try:
+        return archs.configured(opts.get(archs.OPTION))
+    except ValueError as err:
+        raise NoAnswerError(f"{err} (the master's configuration)") from err
 
 
 def apt_options(cache: str | None) -> dict[str, str]:

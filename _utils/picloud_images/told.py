@@ -11,8 +11,11 @@ from typing import Any
 
 import picloud_salt
 from picloud.ledger import StorageError
+from picloud.workloads.archs import narrowed
 from picloud.workloads.seal import seal
+from picloud_watch import NoAnswerError
 
+from picloud_images import machine
 from picloud_images.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,12 @@ def _sealed(
     services: Mapping[str, Any], asked: Mapping[str, Any], address: str, opts: Mapping[str, Any]
 ) -> dict[str, Any]:
     found, refused = {}, {}
+    try:
+        only = machine.architectures(opts)
+    except NoAnswerError as err:
+        log.error("No image can be deployed: %s", err)
+        why = {name: str(err) for name, one in services.items() if one["image"] in asked}
+        return {"services": dict(services), "refused": why}
     for name, service in services.items():
         found[name] = service
         ask = asked.get(service["image"])
@@ -72,7 +81,7 @@ def _sealed(
             log.error("Images cannot be looked up: %s", err)
             refused[name] = f"the master cannot look up {service['image']}: {err}"
             continue
-        said = seal(ask, build, address)
+        said = seal({**ask, "archs": narrowed(ask["archs"], only)}, build, address)
         if said.image is None:
             refused[name] = str(said.refused)
         else:

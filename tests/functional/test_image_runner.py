@@ -118,6 +118,30 @@ def test_an_architecture_added_since_is_refused_until_it_is_built(pillar, built,
     )
 
 
+def test_only_architectures_that_nodes_have_are_needed(pillar, run, built, opts):
+    few = built._replace(platforms={"amd64": built.platforms["amd64"]}, at=2.0)
+    Ledger(opts["picloud_database"]).builds.put(few)
+    opts["picloud_images"] = {"archs": ["amd64"]}
+    assert "web" not in pillar("pi0")["workloads"]["refused"]
+    assert "was built for" not in web(run("list")[0])[-1]
+    opts["picloud_images"] = {"archs": ["amd64", "armel"]}
+    said = "picloud/web:1 was built for amd64, not for armel: salt-run image.build web"
+    assert pillar("pi0")["workloads"]["refused"]["web"] == said
+    assert web(run("list")[0])[-1] == said
+
+
+def test_architectures_that_there_are_not_refuse(pillar, run, built, opts):
+    opts["picloud_images"] = {"archs": ["x86_64"]}
+    said = (
+        "picloud_images.archs has 'x86_64'; there are amd64, arm64, armel, armhf (the master's"
+        " configuration)"
+    )
+    assert pillar("pi0")["workloads"]["refused"]["web"] == said
+    answer, status = run("list")
+    assert said in answer["message"]
+    assert status == 1
+
+
 def test_a_ledger_that_cannot_be_read_refuses(pillar, registry, opts):
     opts["picloud_database"] = "sqlite:////proc/none/ledger.db"
     refused = pillar("pi0")["workloads"]["refused"]["web"]
