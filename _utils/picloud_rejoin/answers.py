@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 KEPT = 20000
 #: How often a question that was answered is asked again because somebody could not answer it.
 DOUBTS = 8
+#: Why a node waits that was being converged when the master ended.
+CUT_OFF = "the master ended while it was being converged"
 #: Seconds until the question is asked again, or modules are sent again, for one node.
 PACES_S = {buses.SYNC: 1.0, buses.EVIDENCE: 5.0}
 
@@ -254,6 +256,8 @@ class Answers:
         found = problems(report, described, self._engine.policy, now)
         if found and self._engine.broken and (report.get("highstate") or {}).get("error"):
             row = steps.postponed(row, BROKEN, now, self._engine.policy.backoff_s)
+        elif found and self._engine.cut_off(row):
+            row = steps.postponed(row, CUT_OFF, now, self._engine.policy.backoff_s)
         else:
             row = steps.verified(row, found, self._engine.policy, now, random.random())
         self._engine.ledger.rejoins.put([row])

@@ -84,7 +84,8 @@ class Engine:
         self._heard = {}
         self._checks = {}
         self._checked = {}
-        self._swept = self._storage_said = self._clock = 0.0
+        self._cut_off = set()
+        self._swept = self._went = self._storage_said = self._clock = 0.0
         self.broken = False
         #: When each address that knocks too often was named.
         self.limited = {}
@@ -124,6 +125,7 @@ class Engine:
         busy = self.ledger.rejoins.at([Step.CONVERGING])
         for row in busy:
             self._check_later(row)
+        self._cut_off = {row.nonce for row in busy}
         if busy:
             log.info("Rejoin goes on with %d nodes", len(busy))
         catch_up(self, time.time())
@@ -351,6 +353,15 @@ class Engine:
         if not isinstance(minion_s, float) or minion_s < now - row.step_at:
             self._check_later(row)
 
+    def cut_off(self, row):
+        """
+        Tell whether a node was being converged when an engine before this one ended.
+
+        row
+            Its row. Who converged it may have been killed with the master: that is not its fault.
+        """
+        return row.nonce in self._cut_off
+
     def _check_later(self, row):
         """
         Verify a node whose batch may have been cut off, not before its highstate can have begun.
@@ -364,11 +375,17 @@ class Engine:
     def _check(self, now):
         """Verify those whose time has come; an answer may be lost, so it is asked for again."""
         due = {}
-        for node in [node for node, at in self._checks.items() if at <= now]:
+        nodes = [node for node, at in self._checks.items() if at <= now]
+        unclaimed = set(self.ledger.batches.unclaimed(now).values()) if nodes else set()
+        for node in nodes:
             del self._checks[node]
-            self._checked[node] = now
             row = self.ledger.rejoins.get(node)
-            if row is not None and row.step == Step.CONVERGING:
+            if row is None or row.step != Step.CONVERGING:
+                continue
+            if row.nonce in unclaimed:
+                self._checks[node] = now + BEGUN_S  # nobody has converged it yet
+            else:
+                self._checked[node] = now
                 self._checks[node] = now + max(SILENT_S, now - row.step_at)
                 due.setdefault(row.nonce, []).append(node)
         for nonce, nodes in due.items():
@@ -397,8 +414,10 @@ class Engine:
 
     def _dispatch(self, now):
         """Send nodes that wait on their way, as many as may go."""
-        for token in self.ledger.batches.unclaimed(now - UNCLAIMED_S):
-            self.bus.go(token)
+        if now - self._went > UNCLAIMED_S / 6:
+            self._went = now
+            for token in self.ledger.batches.unclaimed(now - UNCLAIMED_S):
+                self.bus.go(token)
         if self.broken:
             return  # a highstate would fail with that reason
         rows = {row.node: row for row in self.ledger.rejoins.at([Step.WAITING])}

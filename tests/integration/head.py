@@ -142,13 +142,13 @@ class Head:
         """Run a runner, as ``salt-run`` does."""
         return salt.loader.runner(self.opts)[function](**wanted)
 
-    def wait(self, there, seconds=60):
-        """Wait until something is so; return it."""
+    def wait(self, there, seconds=60, pause=0.2):
+        """Wait until something is so, and look every ``pause`` seconds; return it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := there():
                 return found
-            time.sleep(0.2)
+            time.sleep(pause)
         rows, refused = self.ledger.rejoins.all(), self.ledger.strangers.list()[:3]
         pytest.fail(f"not within {seconds} s; {rows}; {refused}; {self.log[-2000:]}")
 

@@ -17,6 +17,9 @@ from tests.integration.attacker import knock
 from tests.integration.head import Head, describe
 from tests.integration.pi import Pi
 
+#: Seconds between two looks for steps that are over in a tenth of a second.
+MOMENT = 0.02
+
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory):
@@ -104,7 +107,7 @@ def test_the_engine_is_killed_in_every_step_of_a_rejoin(head, make, swapped):
             restarted(head)
         return row.step == "converged"
 
-    head.wait(go_on, 180)
+    head.wait(go_on, 180, MOMENT)
     assert {"admitted", "asked", "converging"} <= set(killed)
     row = head.ledger.rejoins.get("pi0")
     assert (row.card, row.serial) == (head.ledger.cards.in_use("pi0").card, "00000000e0000001")
@@ -129,7 +132,7 @@ def test_the_node_is_killed_in_every_step_of_its_rejoin(head, make, swapped):
             pi.start()
         return row.step == "converged" and row.step_at > began
 
-    head.wait(go_on, 240)
+    head.wait(go_on, 240, MOMENT)
     assert {"admitted", "asked", "converging"} <= set(killed)
     row = head.ledger.rejoins.get("pi0")
     assert (row.card, row.serial) == (head.ledger.cards.in_use("pi0").card, "00000000e0000001")
@@ -189,7 +192,7 @@ def test_the_master_is_killed_in_every_step_of_a_rejoin(head, make, swapped):
             head.start()
         return row.step == "converged" and row.step_at > began
 
-    head.wait(go_on, 300)
+    head.wait(go_on, 300, MOMENT)
     assert {"admitted", "asked", "converging"} <= set(killed)
     row = head.ledger.rejoins.get("pi1")
     assert (row.serial, row.tries) == ("00000000e0000002", 0)

@@ -119,11 +119,12 @@ class Batches:
             connection.execute(batches.delete().where(batches.c.made_at < at - 86400))
             connection.execute(batches.insert().values(**row, made_at=at, claimed=False))
 
-    def unclaimed(self, before: float) -> list[str]:
-        """Return tokens of batches made before a time that nobody has claimed."""
-        query = sa.select(batches.c.token).where(~batches.c.claimed, batches.c.made_at < before)
+    def unclaimed(self, before: float) -> dict[str, str]:
+        """Return the nonce by the token of batches made before a time that nobody has claimed."""
+        query = sa.select(batches.c.token, batches.c.nonce)
+        query = query.where(~batches.c.claimed, batches.c.made_at < before)
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            return {row.token: row.nonce for row in connection.execute(query)}
 
     def waits(self, token: str) -> bool:
         """Return whether a token stands for a batch that nobody has claimed."""

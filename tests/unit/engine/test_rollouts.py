@@ -247,6 +247,8 @@ def test_a_node_whose_verification_was_lost_with_the_master_is_asked_again(site)
     site.cloud = described("1.7.1-1")
     site.begin()
     assert site.row("pi0").step == "converging"
+    (token,) = site.ledger.batches.unclaimed(site.now + 1)
+    assert site.ledger.batches.claim(token) is not None
     site.revive()
     site.rounds(25)
     site.engine.jobs.sent.clear()

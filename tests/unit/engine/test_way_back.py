@@ -4,6 +4,7 @@ import base64
 import json
 from types import SimpleNamespace
 
+import picloud_salt
 import pytest
 import salt.crypt
 from cryptography.hazmat.primitives import hashes, serialization
@@ -81,6 +82,7 @@ class Head:
             "id": node,
             "at": self.now,
             "board": {"serial": serial, "model": "pi2b", "ram_mb": 1024},
+            "modules": picloud_salt.modules_digest(),
         }
         if function == VERIFY:
             report |= {"highstate": GOOD, "services": {}, "disk_free_mb": 999}
@@ -91,11 +93,13 @@ class Head:
         tag = f"salt/job/1/ret/{node}"
         self.engine.round([(tag, {"id": node, "fun": function, "return": said})])
 
-    def comes(self, node, serial, **more):
-        """A node starts on a board; its row after it was decided about."""
+    def comes(self, node, serial, claimed=True, **more):
+        """A node starts on a board; its row after it was decided about, and its batch claimed."""
         self.start(node)
         self.answer(node, EVIDENCE, serial, **more)
         self.rounds(8)  # somebody else may have to be asked first, who is silent
+        for token in self.ledger.batches.unclaimed(self.now) if claimed else ():
+            self.ledger.batches.claim(token)
         return self.row(node)
 
     def up(self, node, serial):
@@ -349,3 +353,38 @@ def test_a_new_card_with_old_modules_is_brought_them_once(
     head.rounds()
     assert head.row("pi0").step == "converging"
     assert len(head.engine.jobs.sent) == 2 * brought
+
+
+def dispatched(head, node):
+    """The token of the batch of a node whose highstate is about to begin."""
+    head.comes(node, OWN[node], claimed=False)
+    assert head.row(node).step == "converging"
+    head.engine.jobs.sent.clear()
+    (token,) = (said for what, said in head.engine.bus.told if what == "go")
+    return token
+
+
+def test_a_batch_that_nobody_claimed_is_not_verified(head):
+    """The event that starts it was lost with the master."""
+    token = dispatched(head, "pi0")
+    head.engine.resume()
+    head.rounds(40)
+    assert head.engine.jobs.sent == []
+    assert head.engine.bus.told[-1] == ("go", token)
+    assert head.ledger.batches.claim(token) == (["pi0"], head.row("pi0").nonce)
+    head.rounds(30)
+    assert head.engine.jobs.sent == [("pi0", VERIFY)]
+
+
+def test_a_highstate_that_ended_with_the_master_is_no_failure_of_the_node(head):
+    token, nonce = dispatched(head, "pi0"), head.row("pi0").nonce
+    assert head.ledger.batches.claim(token) == (["pi0"], nonce)
+    head.engine.resume()
+    head.answer("pi0", VERIFY, OWN["pi0"], highstate=GOOD | {"would": ["docker"]})
+    assert (head.row("pi0").step, head.row("pi0").tries) == ("waiting", 0)
+    assert head.row("pi0").reason == "the master ended while it was being converged"
+    head.rounds(60)
+    assert head.row("pi0").step == "converging"
+    assert head.row("pi0").nonce != nonce
+    head.answer("pi0", VERIFY, OWN["pi0"], highstate=GOOD | {"would": ["docker"]})
+    assert head.row("pi0").tries == 1

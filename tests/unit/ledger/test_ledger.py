@@ -191,8 +191,8 @@ def test_a_row_is_put_again_and_found_by_step_and_limit(ledger):
 def test_a_batch_is_claimed_once(ledger):
     ledger.batches.add("token", "nonce", ["pi3", "pi4"], 100.0)
     assert ledger.batches.waits("token")
-    assert ledger.batches.unclaimed(101.0) == ["token"]
-    assert ledger.batches.unclaimed(100.0) == []
+    assert ledger.batches.unclaimed(101.0) == {"token": "nonce"}
+    assert ledger.batches.unclaimed(100.0) == {}
     assert ledger.batches.claim("another") is None
     assert ledger.batches.claim("token") == (["pi3", "pi4"], "nonce")
     assert ledger.batches.claim("token") is None
