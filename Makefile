@@ -22,7 +22,7 @@ ENV      = PYTHONPATH=.:_utils
 CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab master/keep/authorized_keys salt/workloads tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down shell logs salt run swap swap-board exchange clone impostor powercut chess \
+.PHONY: help venv up down shell logs salt run swap spare swap-board exchange clone impostor powercut chess \
         validate schema check test test-slow bench images wheels \
         lint fmt clean
 
@@ -65,6 +65,9 @@ run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
 
 swap: venv ## put a new card into NODE=pi3, and see it come back by itself
 	@$(RUNLAB) swap "$(NODE)"
+
+spare: venv ## put a spare card into a Pi that nobody knows, or into NODE=pi3
+	@$(RUNLAB) spare "$(NODE)"
 
 swap-board: venv ## put the card of NODE=pi3 into another board
 	@$(RUNLAB) swap-board "$(NODE)"

@@ -234,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name)
     commands.add_parser("shell").add_argument("--node", default="head")
     commands.add_parser("logs").add_argument("--node", default="head")
-    for name in ("swap", "swap-board", "clone", "impostor", "powercut"):
+    for name in ("swap", "spare", "swap-board", "clone", "impostor", "powercut"):
         commands.add_parser(name).add_argument("targets", nargs=1)
     commands.add_parser("exchange").add_argument("targets", nargs=2)
     asked = commands.add_parser("chess")
@@ -298,7 +298,7 @@ def main(argv: list[str]) -> int:
             case "logs":
                 unit = ["-u", "salt-master"] if options.node == "head" else []
                 _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
-            case "swap" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
+            case "swap" | "spare" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
                 mishaps.run(settings, options.command, *options.targets)
             case "chess":
                 return chess.run(settings, options.fen, options.pgn, options.depth)

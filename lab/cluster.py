@@ -244,6 +244,16 @@ def prepare_cards(settings: Settings, names: Sequence[str]) -> dict[str, str]:
     return {card["node"]: card["seed"] for card in json.loads(said)["cards"].values()}
 
 
+def prepare_spare(settings: Settings) -> str:
+    """Have the master issue a card for any node; the folder of its seed on it."""
+    said = execute(
+        settings.head,
+        *("salt-run", "--out=json", "card.prepare", "spare=true", f"directory={SEEDS}"),
+        what="no spare card was prepared",
+    )
+    return str(next(iter(json.loads(said)["cards"].values()))["seed"])
+
+
 def create_node(settings: Settings, site: Site, node: Node, image: str, hostname: str = "") -> None:
     """
     Make the container of a node with an empty card, not started.

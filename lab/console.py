@@ -1,5 +1,6 @@
 """What the lab shows: one line per step, a panel for a failure."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,6 +15,9 @@ from lab.errors import LabError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+#: A runner with its arguments, up to the end of the sentence.
+COMMAND = re.compile(r"salt-run ([a-z]+\.[a-z_]+(?: [a-z_]+=[^\s;,'\"]*[^\s;,.'\"])*)")
 
 
 class Step:
@@ -58,14 +62,24 @@ def progress() -> Progress:
     )
 
 
+def here(text: str) -> str:
+    """
+    What the cloud says, with its commands as they are typed in the lab.
+
+    >>> here("let it go: salt-run rejoin.release node=pi3; its fan")
+    'let it go: make run ARGS="rejoin.release node=pi3"; its fan'
+    """
+    return COMMAND.sub(r'make run ARGS="\1"', text)
+
+
 def say(text: str) -> None:
     """A plain line."""
-    out.print(Text(text), soft_wrap=True)
+    out.print(Text(here(text)), soft_wrap=True)
 
 
 def failed(error: LabError) -> None:
     """Say what failed, where the log is, and what to do."""
     log = error.log or shell.log_path()
-    text = Text.assemble((error.what, "bold"), "\n\n")
-    text.append(f"Log:  {log}\n" if log else "").append(f"Do:   {error.remedy}")
+    text = Text.assemble((here(error.what), "bold"), "\n\n")
+    text.append(f"Log:  {log}\n" if log else "").append(f"Do:   {here(error.remedy)}")
     err.print(Panel(text, title="failed", title_align="left", border_style="red"))

@@ -5,17 +5,19 @@ Each mishap is done to the lab's containers as a hand would do it to Pis; nobody
 What the cloud made of it is printed, with the seconds of each step.
 """
 
+import itertools
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import salt.crypt
-from picloud import cards
+from picloud import cards, suggest
+from picloud.rejoin.steps import BY_HAND
 
 from lab import boards, cluster, console, converge, description, lock, rejoin
 from lab.cluster import docker, execute
@@ -23,8 +25,6 @@ from lab.description import Node, Site
 from lab.errors import LabError
 from lab.settings import Settings
 
-#: Seconds for which a mishap is watched. A first highstate takes up to a minute here.
-PATIENCE = 420
 #: Seconds until an impostor has surely booted and knocked, and for which it may go on after that.
 KNOCKS, GOES_ON = 90, 15
 
@@ -44,46 +44,64 @@ class Mishaps:
 
     def swap(self, name: str) -> None:
         """Another card: a node's disk is thrown away, a new card is put into the same board."""
-        node, image = self._node(name), self._image(name)
-        seed, applied = self._card(name), converge.fingerprint(self.settings.checkout)
-        converge.forget(self.settings, [name])
-        board, begin = boards.read(self._board(name)), time.time()
-        with console.step("swap") as now:
-            cluster.remove([self.settings.container(name)])
-            self._write(name, board, boards.another(node, str(begin)).cid)
-            cluster.create_node(self.settings, self.site, node, image)
-            cluster.insert_card(self.settings, name, seed)
-            self._start([name])
-            now.result = f"{name} has a new card in the same board"
-        cluster.forget_seeds(self.settings, [name])
-        self._watch([name], begin)
-        converge.remember(self.settings, [name], applied)
+        self._ready(name)
+        self._replace("swap", name, self._card(name))
+
+    def spare(self, name: str = "") -> None:
+        """
+        A spare card: in the board of a node it becomes that node; else in a Pi that nobody has
+        seen yet, where it waits in the lobby and stays, so that it can be adopted.
+        """
+        if name:
+            self._ready(name)
+            self._replace("spare", name, self._card(None))
+            return
+        have = cluster.containers(self.settings)
+        first = next((node.id for node in self.site.nodes if node.id in have), "")
+        image = self._image(self._node(first).id)
+        like = next((node for node in self.site.nodes if node.id not in have), self.site.nodes[-1])
+        place = next(f"spare{n}" for n in itertools.count(1) if f"spare{n}" not in have)
+        seed, begin = self._card(None), time.time()
+        card = Path(seed).parent.name
+        with console.step("spare") as now:
+            self._stray(place, place, boards.another(like, str(begin)), image)
+            cluster.insert_card(self.settings, place, seed)
+            self._start([place])
+            now.result = (
+                f"{card} is in a {like.model} that nobody knows; see make logs NODE={place}"
+            )
+        cluster.forget_seeds(self.settings, [f"{cards.SPARE}/{card}"])
+        rejoin.watch(self.settings, [card], begin, good="lobby")
+        node = "<id>" if like.id in have else like.id
+        console.say(f"  to make it a node: salt-run rejoin.adopt card={card} node={node}")
 
     def swap_board(self, name: str) -> None:
         """Another board: the card of a node goes into a Pi that nobody has seen yet."""
-        other = boards.another(self._node(name), str(time.time()))
+        (node,) = self._ready(name)
+        other = boards.another(node, str(time.time()))
         begin = time.time()
         with console.step("swap-board") as now:
             self._put({name: other})
             now.result = f"the card of {name} is in board {other.serial}"
-        self._watch([name], begin)
+        rejoin.watch(self.settings, [name], begin)
 
     def exchange(self, one: str, other: str) -> None:
         """Two nodes whose cards were put into each other's boards."""
-        for name in (one, other):
-            self._node(name)
         if one == other:
-            raise LabError(f"{one} cannot be exchanged with itself", "say A=<one> B=<another>")
+            raise LabError(
+                f"{one or 'no node'} cannot be exchanged with itself", "say A=<one> B=<another>"
+            )
+        self._ready(one, other)
         had = {name: boards.read(self._board(name)) for name in (one, other)}
         begin = time.time()
         with console.step("exchange") as now:
             self._put({one: had[other], other: had[one]})
             now.result = f"the cards of {one} and {other} are in each other's boards"
-        self._watch([one, other], begin)
+        rejoin.watch(self.settings, [one, other], begin)
 
     def clone(self, name: str) -> None:
         """A copy of a node's card, in another Pi that runs beside the node."""
-        node = self._node(name)
+        (node,) = self._ready(name)
         copy, image = f"{name}-copy", f"picloud-lab/{self.settings.name}-{name}-copy"
         begin = time.time()
         with console.step("clone") as now:
@@ -95,7 +113,7 @@ class Mishaps:
                 self._stray(copy, name, board, image)
                 docker("start", self.settings.container(copy), what="the copy does not start")
                 now.result = f"the copy runs in board {board.serial}"
-            self._watch([name], begin, good="quarantined")
+            rejoin.watch(self.settings, [name], begin, good="quarantined")
             console.say(f"  both are out; a new card brings the node back: make swap NODE={name}")
         finally:
             cluster.remove([self.settings.container(copy)])
@@ -128,20 +146,28 @@ class Mishaps:
         have = cluster.containers(self.settings)
         names = [name for name in self._of(rack) if have.get(name) == "running"]
         if not names:
-            racks = ", ".join(dict.fromkeys(node.rack for node in self.site.nodes))
-            raise LabError(f"no node of {rack} runs; there are: {racks}", "run: make up")
+            all_racks = {node.rack for node in self.site.nodes}
+            racks = dict.fromkeys(node.rack for node in self.site.nodes if node.id in have)
+            raise LabError(
+                (f"no node of {rack} runs: " if rack else "no rack was named: ")
+                + _instead(rack, racks, all_racks),
+                "say RACK=<one of them>, or run: make up",
+            )
+        self._ready(*names)
         containers = [self.settings.container(name) for name in names]
         with console.step("powercut") as now:
             docker("kill", *containers, what="the nodes cannot be killed")
             begin = time.time()
             self._start(names)
             now.result = f"{len(names)} nodes of {rack} were off and are on again"
-        self._watch(names, begin)
+        rejoin.watch(self.settings, names, begin)
 
     def touches(self, what: str, *arguments: str) -> list[str]:
         """Which nodes a mishap is done to; see :func:`run` for ``what`` and ``arguments``."""
         if what == "powercut":
             return self._of(*arguments)
+        if what == "spare" and not any(arguments):
+            return ["spare"]
         return [node.id for node in self.site.nodes if node.id in arguments]
 
     def _of(self, rack: str) -> list[str]:
@@ -151,23 +177,66 @@ class Mishaps:
         node = next((node for node in self.site.nodes if node.id == name), None)
         have = cluster.containers(self.settings)
         if node is None or name not in have:
-            running = sorted(set(have) & {node.id for node in self.site.nodes})
+            described = [node.id for node in self.site.nodes]
+            there = [one for one in described if one in have]
             raise LabError(
-                f"{name or 'no node'}: this lab has {', '.join(running) or 'no nodes'}",
-                "say NODE=<one of them>, or run: make up",
+                (f"{name} is not in this lab: " if name else "no node was named: ")
+                + _instead(name, there, described),
+                "say NODE=<id> (make exchange: A=<id> B=<id>), or run: make up",
             )
+        self._require_master()
+        return node
+
+    def _require_master(self) -> None:
+        """LabError when nobody would see what is done."""
+        have = cluster.containers(self.settings)
         if have.get("head") != "running" or not cluster.is_master_up(self.settings):
             raise LabError(
                 "salt-master does not run, so nobody would see it come back",
                 "run: make up; if it says the same: make logs",
             )
-        return node
 
-    def _card(self, name: str) -> str:
+    def _ready(self, *names: str) -> list[Node]:
+        """Nodes that the master would bring back; LabError when one is not there, or held."""
+        found = [self._node(name) for name in names]
+        rows = rejoin.rows(self.settings)
+        held = [name for name in names if rows.get(name, {}).get("kind") == BY_HAND]
+        # One without a key cannot be released before a card has brought it one.
+        keys = rejoin.keys(self.settings) if held else {}
+        if held := [name for name in held if name in keys]:
+            raise LabError(
+                "nothing would bring it back: "
+                + "; ".join(f"{name} is {rows[name]['reason']}" for name in held),
+                " and ".join(f"salt-run rejoin.release node={name}" for name in held),
+            )
+        return found
+
+    def _card(self, name: str | None) -> str:
+        """Have a card issued for a node, or a spare; the folder of its seed on the master."""
         with console.step("card") as now:
-            seed = cluster.prepare_cards(self.settings, [name])[name]
-            now.result = f"{Path(seed).parent.name} is prepared for {name}"
+            if name is None:
+                seed = cluster.prepare_spare(self.settings)
+            else:
+                seed = cluster.prepare_cards(self.settings, [name])[name]
+            now.result = f"{Path(seed).parent.name} is prepared for {name or 'any node'}"
         return seed
+
+    def _replace(self, step: str, name: str, seed: str) -> None:
+        """Throw a node's disk away, and put the card of a seed into the same board."""
+        node, image = self._node(name), self._image(name)
+        applied = converge.fingerprint(self.settings.checkout)
+        converge.forget(self.settings, [name])
+        board, begin = boards.read(self._board(name)), time.time()
+        with console.step(step) as now:
+            cluster.remove([self.settings.container(name)])
+            self._write(name, board, boards.another(node, str(begin)).cid)
+            cluster.create_node(self.settings, self.site, node, image)
+            cluster.insert_card(self.settings, name, seed)
+            self._start([name])
+            now.result = f"{name} has a new card in the same board"
+        cluster.forget_seeds(self.settings, [str(Path(seed).parent.relative_to(cluster.SEEDS))])
+        rejoin.watch(self.settings, [name], begin)
+        converge.remember(self.settings, [name], applied)
 
     def _start(self, names: Sequence[str]) -> None:
         for _ in cluster.start_nodes(self.settings, names, wave=len(names)):
@@ -246,39 +315,13 @@ class Mishaps:
                 )
             time.sleep(1)
 
-    def _watch(self, names: list[str], begin: float, good: str = "converged") -> None:
-        """Wait for what the cloud makes of it, print it, and see that it is what it should be."""
-        with console.step("rejoin") as now:
-            found = rejoin.wait(self.settings, names, begin, PATIENCE)
-            missing = sorted(set(names) - set(found))
-            if missing:
-                rows = rejoin.rows(self.settings)
-                raise LabError(
-                    "; ".join(f"{name} is not back: {_where(rows.get(name))}" for name in missing),
-                    "see: make run ARGS=rejoin.status, and: make logs",
-                )
-            back = [name for name, row in found.items() if row["step"] == "converged"]
-            cluster.wait_for_switch(self.settings, back)
-            seconds = max(row["step_at"] for row in found.values()) - begin
-            many = "1 node is" if len(found) == 1 else f"{len(found)} nodes are"
-            now.result = f"{many} done, {seconds:.0f} s after it began"
-        for name, row in found.items():
-            for line in reversed(rejoin.decisions(self.settings, name)):
-                if line["at"] >= begin and line["action"] != "converged":
-                    console.say(f"  {name}  {line['kind']}: {line['reason']}")
-            took = "  ".join(f"{step} {s:.1f} s" for step, s in row["seconds"].items())
-            console.say(f"  {name}  {row['step']}; {took}")
-        for name, row in found.items():
-            if row["step"] != good:
-                raise LabError(
-                    f"{name} is {row['step']}, not {good}: {row['reason']}",
-                    f"see: make run ARGS='rejoin.history {name}', and: make logs NODE={name}",
-                )
 
-
-def _where(row: dict[str, Any] | None) -> str:
-    """In which step a node is, and why."""
-    return "the master has not heard of it" if row is None else f"{row['step']}: {row['reason']}"
+def _instead(name: str, known: Iterable[str], described: Iterable[str]) -> str:
+    """What there is, and what was probably meant by a name that is not described at all."""
+    names = list(known)
+    near = suggest.closest(name, names) if name and name not in set(described) else None
+    meant = f'did you mean "{near}"? ' if near else ""
+    return f"{meant}this lab has {', '.join(names) or 'none yet'}"
 
 
 def run(settings: Settings, what: str, *arguments: str) -> None:
@@ -286,7 +329,7 @@ def run(settings: Settings, what: str, *arguments: str) -> None:
     Do a mishap; LabError when it did not end as it should, or another command is at its nodes.
 
     what
-        ``swap``, ``swap-board``, ``exchange``, ``clone``, ``impostor`` or ``powercut``.
+        ``swap``, ``spare``, ``swap-board``, ``exchange``, ``clone``, ``impostor`` or ``powercut``.
     arguments
         The nodes, or the rack.
     """

@@ -2,17 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from picloud.rejoin.steps import Step
 
-from lab import shell
-from lab.cluster import execute
+from lab import console, shell
+from lab.cluster import execute, wait_for_switch
+from lab.errors import LabError
 from lab.settings import Settings
 
 #: Steps in which a node stays until somebody does something about it.
 STOPPED = (Step.HELD, Step.QUARANTINED)
+
+#: Seconds for which a mishap is watched. A first highstate takes up to a minute here.
+PATIENCE = 420
 
 #: Where the master has the checkout.
 CHECKOUT = "/srv/picloud"
@@ -116,3 +120,47 @@ def _ended(
         what="the master cannot say who came back",
     )
     return map(json.loads, said)
+
+
+def watch(settings: Settings, names: Sequence[str], begin: float, good: str = "converged") -> None:
+    """
+    Wait for what the cloud makes of a mishap, and print it; LabError when it is not what it should.
+
+    names
+        The nodes, or cards that wait in the lobby.
+    begin
+        When it began, in seconds since 1970.
+    good
+        The step that each should end in.
+    """
+    with console.step("rejoin") as now:
+        found = wait(settings, names, begin, PATIENCE)
+        missing = sorted(set(names) - set(found))
+        if missing:
+            known = rows(settings)
+            raise LabError(
+                "; ".join(f"{name} is not back: {_where(known.get(name))}" for name in missing),
+                "see: make run ARGS=rejoin.status, and: make logs",
+            )
+        back = [name for name, row in found.items() if row["step"] == "converged"]
+        wait_for_switch(settings, back)
+        seconds = max(row["step_at"] for row in found.values()) - begin
+        many = "1 node is" if len(found) == 1 else f"{len(found)} nodes are"
+        now.result = f"{many} done, {seconds:.0f} s after it began"
+    for name, row in found.items():
+        for line in reversed(decisions(settings, name)):
+            if line["at"] >= begin and line["action"] != "converged":
+                console.say(f"  {name}  {line['kind']}: {line['reason']}")
+        took = "  ".join(f"{step} {s:.1f} s" for step, s in row["seconds"].items())
+        console.say(f"  {name}  {row['step']}; {took}")
+    for name, row in found.items():
+        if row["step"] != good:
+            raise LabError(
+                f"{name} is {row['step']}, not {good}: {row['reason']}",
+                f"see: make run ARGS='rejoin.history {name}', and: make logs NODE={name}",
+            )
+
+
+def _where(row: dict[str, Any] | None) -> str:
+    """In which step a node is, and why."""
+    return "the master has not heard of it" if row is None else f"{row['step']}: {row['reason']}"

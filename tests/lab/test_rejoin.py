@@ -8,7 +8,6 @@ import pytest
 from lab import boards, cluster, description, mishaps, rejoin
 from lab.apart import Apart
 from lab.converge import answering
-from lab.description import Node
 
 #: Seconds until a spare card is what it should be.
 PATIENCE = 240
@@ -141,24 +140,11 @@ def test_a_copied_card_is_stopped_and_a_new_one_brings_the_node_back(lab: Apart,
     happen("swap", "pi1")
 
 
-def spare_card(lab: Apart) -> tuple[str, str]:
-    """Issue a spare card; its id, and the folder of its seed on the master."""
-    said = lab.run("card.prepare", "spare=true", f"directory={cluster.SEEDS}")
-    ((card, made),) = said["cards"].items()
-    return card, made["seed"]
-
-
-def test_a_spare_card_in_a_known_board_is_the_node_of_that_board(lab: Apart):
-    doing = mishaps.Mishaps(lab.settings, description.read(lab.checkout))
-    image, node = doing._image("pi2"), doing._node("pi2")
-    before, (card, seed) = cards(lab, "pi2"), spare_card(lab)
-    cluster.remove([lab.settings.container("pi2")])
-    cluster.create_node(lab.settings, doing.site, node, image)
-    cluster.insert_card(lab.settings, "pi2", seed)
-    begin = time.time()
-    lab.docker("start", lab.settings.container("pi2"))
-    back = rejoin.wait(lab.settings, ["pi2"], begin, PATIENCE)["pi2"]
-    assert (back["step"], back["card"]) == ("converged", card)
+def test_a_spare_card_in_a_known_board_is_the_node_of_that_board(lab: Apart, happen):
+    begin, before = time.time(), cards(lab, "pi2")
+    happen("spare", "pi2")
+    card = newest(lab, "pi2")["card"]
+    assert newest(lab, "pi2")["step"] == "converged"
     assert set(kinds(lab, card, begin)) == {"spare card"}
     assert cards(lab, "pi2") == sorted([*before, "retired"])
     assert lab.salt("pi2", "test.ping") is True
@@ -166,22 +152,14 @@ def test_a_spare_card_in_a_known_board_is_the_node_of_that_board(lab: Apart):
     assert lab.run("rejoin.lobby")["cards"] == {}
 
 
-def test_a_spare_card_waits_in_the_lobby_until_it_is_adopted(lab: Apart):
-    doing = mishaps.Mishaps(lab.settings, description.read(lab.checkout))
-    image = doing._image("pi0")
-    card, seed = spare_card(lab)
-    model = next(one for one in doing.site.nodes if one.id == "pi5")
-    extra = Node("spare", "", model.model, None, None, None, model.ram_mb)
-    begin = time.time()
+def test_a_spare_card_waits_in_the_lobby_until_it_is_adopted(lab: Apart, happen):
+    begin, card = time.time(), ""
     try:
-        cluster.create_node(lab.settings, doing.site, extra, image)
-        cluster.insert_card(lab.settings, "spare", seed)
-        lab.docker("start", lab.settings.container("spare"))
-        waiting = rejoin.wait(lab.settings, [card], begin, PATIENCE)[card]
-        assert waiting["step"] == "lobby"
+        happen("spare")
+        ((card, guest),) = lab.run("rejoin.lobby")["cards"].items()
+        assert rejoin.rows(lab.settings)[card]["step"] == "lobby"
         seen = lab.salt(card, "pillar.items")
         assert set(seen) == {"picloud_lobby"}
-        (guest,) = lab.run("rejoin.lobby")["cards"].values()
         assert f"salt-run rejoin.adopt card={card}" in str(guest)
         lab.run("rejoin.adopt", f"card={card}", "node=pi5")
         adopted = rejoin.wait(lab.settings, ["pi5"], begin, PATIENCE)["pi5"]
@@ -190,7 +168,7 @@ def test_a_spare_card_waits_in_the_lobby_until_it_is_adopted(lab: Apart):
         assert answering(lab.settings, [card], 5) == set()
     finally:
         subprocess.run(
-            ["docker", "rm", "-f", "-v", lab.settings.container("spare")],
+            ["docker", "rm", "-f", "-v", lab.settings.container("spare1")],
             check=False,
             capture_output=True,
         )

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from lab import archives, converge, description, host, hostapt, images, shell, wheels
+from lab import archives, console, converge, description, host, hostapt, images, shell, wheels
 from lab.converge import Outcome
 from lab.errors import LabError
 
@@ -110,6 +110,25 @@ def test_the_hosts_mirror_is_used_for_the_described_one(monkeypatch):
     near = "deb http://near/debian-security bookworm-security main"
     assert hostapt.at_host(line, "bookworm") == near
     assert hostapt.mirror("http://near/debian/", "bookworm") == "http://near/debian"
+
+
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        (
+            "let it go: salt-run rejoin.release node=pi7.",
+            'let it go: make run ARGS="rejoin.release node=pi7".',
+        ),
+        (
+            "then: salt-run rejoin.adopt card=card-01 node=<id>; or not",
+            'then: make run ARGS="rejoin.adopt card=card-01 node=<id>"; or not',
+        ),
+        ("see: salt-run rejoin.status, and wait", 'see: make run ARGS="rejoin.status", and wait'),
+        ("salt-run needs a function", "salt-run needs a function"),
+    ],
+)
+def test_commands_are_named_as_they_are_typed_in_the_lab(said, typed):
+    assert console.here(said) == typed
 
 
 def test_a_program_that_fails_says_its_own_words(tmp_path):

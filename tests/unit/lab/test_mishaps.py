@@ -1,9 +1,11 @@
 """What mishaps and ``make up`` say when the cloud does not make of them what it should."""
 
 import json
+import re
 
 import pytest
 from picloud.ledger import Ledger, Rejoin
+from picloud.rejoin import pages, steps
 
 from lab import __main__ as program
 from lab import boards, cluster, converge, description, ended, mishaps, rejoin
@@ -37,14 +39,80 @@ def row(step, **said):
     } | said
 
 
-def test_a_node_that_is_not_there_is_refused_with_those_that_are(doing):
-    with pytest.raises(LabError, match="pi4: this lab has pi3"):
-        doing.swap("pi4")
+@pytest.mark.parametrize(
+    ("what", "names", "said"),
+    [
+        ("swap", ["pi4"], "pi4 is not in this lab: this lab has pi3"),
+        ("swap", ["pi33333"], 'pi33333 is not in this lab: did you mean "pi3"? this lab has pi3'),
+        ("swap", [""], "no node was named: this lab has pi3"),
+        ("exchange", ["pi3", "p13"], 'p13 is not in this lab: did you mean "pi3"?'),
+        ("exchange", ["pi3", ""], "no node was named: this lab has pi3"),
+        ("exchange", ["pi3", "pi3"], "pi3 cannot be exchanged with itself"),
+        ("powercut", ["rack2"], "no node of rack2 runs: this lab has rack1"),
+        ("powercut", ["rakc1"], 'no node of rakc1 runs: did you mean "rack1"? this lab has rack1'),
+        ("powercut", [""], "no rack was named: this lab has rack1"),
+    ],
+)
+def test_a_name_that_is_not_there_is_refused_with_those_that_are(doing, what, names, said):
+    with pytest.raises(LabError, match=f"^{re.escape(said)}"):
+        getattr(doing, what)(*names)
 
 
-def test_a_rack_of_which_nothing_runs_is_refused_with_those_there_are(doing):
-    with pytest.raises(LabError, match="no node of rack9 runs; there are: rack1, rack2"):
-        doing.powercut("rack9")
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("swap", ["pi3"]),
+        ("spare", ["pi3"]),
+        ("swap_board", ["pi3"]),
+        ("exchange", ["pi3", "pi2"]),
+        ("clone", ["pi3"]),
+        ("powercut", ["rack1"]),
+    ],
+)
+def test_nothing_is_done_to_a_node_that_is_held_by_hand(doing, monkeypatch, what, names):
+    held = pages.rejoin(steps.held_by_hand(Rejoin("pi3", ""), "its fan is broken", 1.0), 2.0)
+    said = {"pi2": row("held", kind="wrong model"), "pi3": held}
+    have = {"head": "running", "pi2": "running", "pi3": "running"}
+    monkeypatch.setattr(cluster, "containers", lambda _: have)
+    monkeypatch.setattr(rejoin, "rows", lambda _: said)
+    monkeypatch.setattr(rejoin, "keys", lambda _: dict.fromkeys(said, "aa"))
+    with pytest.raises(
+        LabError, match="nothing would bring it back: pi3 is held by hand"
+    ) as caught:
+        getattr(doing, what)(*names)
+    assert caught.value.remedy == "salt-run rejoin.release node=pi3"
+
+
+def test_a_held_node_without_a_key_may_get_a_card_because_it_cannot_be_released(doing, monkeypatch):
+    monkeypatch.setattr(rejoin, "rows", lambda _: {"pi3": row("held", kind="held by hand")})
+    monkeypatch.setattr(rejoin, "keys", lambda _: {})
+    assert [node.id for node in doing._ready("pi3")] == ["pi3"]
+
+
+@pytest.mark.parametrize(("there", "adopts"), [(["pi0", "pi3"], "pi1"), (None, "<id>")])
+def test_a_spare_is_put_into_a_pi_that_could_be_a_node_and_is_not(
+    doing, monkeypatch, capsys, there, adopts
+):
+    by_id = {node.id: node for node in doing.site.nodes}
+    have = dict.fromkeys(["head", "spare1", *(there or by_id)], "running")
+    made = {}
+    monkeypatch.setattr(cluster, "containers", lambda _: have)
+    monkeypatch.setattr(cluster, "prepare_spare", lambda _: f"{cluster.SEEDS}/spare/card-1/seed")
+    monkeypatch.setattr(cluster, "insert_card", lambda _, name, seed: made.update({name: seed}))
+    monkeypatch.setattr(cluster, "forget_seeds", lambda _, seeds: made.update(gone=seeds))
+    monkeypatch.setattr(doing, "_image", lambda _: "image")
+    monkeypatch.setattr(doing, "_start", lambda _: None)
+    monkeypatch.setattr(doing, "_stray", lambda _, __, board, ___: made.update(board=board))
+    watched = []
+    monkeypatch.setattr(rejoin, "watch", lambda _, names, __, good: watched.extend([*names, good]))
+    doing.spare()
+    assert watched == ["card-1", "lobby"]
+    assert made["spare2"] == f"{cluster.SEEDS}/spare/card-1/seed"
+    assert made["gone"] == ["spare/card-1"]
+    like = boards.make("lab", by_id.get(adopts, doing.site.nodes[-1]))
+    assert (made["board"].name, made["board"].serial != like.serial) == (like.name, True)
+    command = f'make run ARGS="rejoin.adopt card=card-1 node={adopts}"'
+    assert command in capsys.readouterr().out
 
 
 def test_another_board_differs_in_all_that_tells_boards_apart(doing):
@@ -72,7 +140,7 @@ def test_a_node_that_did_not_converge_is_a_failure_with_its_reason(doing, monkey
     monkeypatch.setattr(rejoin, "wait", lambda *_: {"pi3": row(step)})
     monkeypatch.setattr(rejoin, "decisions", lambda *_: [])
     with pytest.raises(LabError, match=f"pi3 is {step}, not converged: its reason") as caught:
-        doing._watch(["pi3"], 0.0)
+        rejoin.watch(doing.settings, ["pi3"], 0.0)
     assert "rejoin.history pi3" in caught.value.remedy
 
 
@@ -87,12 +155,7 @@ def test_a_node_that_does_not_come_back_is_named_with_where_it_is(doing, monkeyp
     monkeypatch.setattr(rejoin, "wait", lambda *_: {})
     monkeypatch.setattr(rejoin, "rows", lambda _: rows)
     with pytest.raises(LabError, match=where):
-        doing._watch(["pi3"], 0.0)
-
-
-def test_a_node_is_not_exchanged_with_itself(doing):
-    with pytest.raises(LabError, match="with itself"):
-        doing.exchange("pi3", "pi3")
+        rejoin.watch(doing.settings, ["pi3"], 0.0)
 
 
 def test_nothing_is_done_while_no_master_would_see_it(doing, monkeypatch):
