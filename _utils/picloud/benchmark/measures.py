@@ -59,15 +59,15 @@ MEASURES: Mapping[str, Measure] = {
     "memory": Measure(
         "memory", "MiB/s", "one core writes blocks of 1 MiB", rf"\({_NUMBER} MiB/sec\)"
     ),
-    "card_write": Measure("card", "MiB/s", "one file is written", rf"\({_NUMBER} MiB/sec\)"),
+    "card_write": Measure("card", "MiB/s", "a file is written", rf"\({_NUMBER} MiB/sec\)"),
     "card_read": Measure(
-        "card", "MiB/s", "it is read past the cache", rf"read, MiB/s:\s*{_NUMBER}"
+        "card", "MiB/s", "the file is read past the cache", rf"read, MiB/s:\s*{_NUMBER}"
     ),
     "card_reads": Measure(
-        "card", "IOPS", "4 KiB are read anywhere in it", rf"reads/s:\s*{_NUMBER}"
+        "card", "IOPS", "4 KiB are read anywhere in the file", rf"reads/s:\s*{_NUMBER}"
     ),
     "card_writes": Measure(
-        "card", "IOPS", "4 KiB are written anywhere in it", rf"writes/s:\s*{_NUMBER}"
+        "card", "IOPS", "4 KiB are written anywhere in the file", rf"writes/s:\s*{_NUMBER}"
     ),
     "network_out": Measure("network", "Mb/s", "to a neighbour in the rack"),
     "network_in": Measure("network", "Mb/s", "from a neighbour in the rack"),

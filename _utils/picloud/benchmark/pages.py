@@ -49,7 +49,8 @@ def _table(
 ) -> Page:
     names = [name for name in MEASURES if any(key[1] == name for key in series)]
     owners = list(dict.fromkeys(owner for owner, _ in series))
-    owners.sort(key=lambda one: (order.index(one) if one in order else len(order), one))
+    places = {owner: place for place, owner in enumerate(order)}
+    owners.sort(key=lambda one: (places.get(one, len(places)), said.by_name(one)))
     data: dict[str, Any] = {}
     rows = []
     for owner in owners:

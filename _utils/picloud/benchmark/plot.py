@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from picloud.benchmark.measures import MEASURES
 from picloud.benchmark.pages import number
-from picloud.benchmark.results import Result, series
+from picloud.benchmark.results import Result, by_name, series
 
 #: Tones that can be told apart by the colour-blind, on white and on black (Okabe and Ito).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#a89f00", "#858585")
@@ -35,7 +35,7 @@ def svg(results: Iterable[Result], title: str) -> str:
     """
     found = series(results)
     names = [name for name in MEASURES if any(key[1] == name for key in found)]
-    owners = sorted({owner for owner, _ in found})
+    owners = sorted({owner for owner, _ in found}, key=by_name)
     times = [one.at for every in found.values() for one in every]
     span = (min(times, default=0.0), max(times, default=0.0))
     legend = TOP + LINE * -(-min(len(owners), MOST + 1) // NAMES)

@@ -6,6 +6,7 @@ changed since, so that only like is compared with like.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
@@ -131,6 +132,20 @@ def others(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
         for name in names
         if now.get(name) != before.get(name)
     ]
+
+
+def by_name(name: str) -> list[tuple[int, str]]:
+    """
+    Return by what names are put in order: numbers in them by what they count.
+
+    name
+        A node or a model.
+
+    >>> sorted(["pi10", "pi9"], key=by_name)
+    ['pi9', 'pi10']
+    """
+    words = re.split(r"(\d+)", name)
+    return [(int(word), "") if word.isdigit() else (0, word) for word in words]
 
 
 def line(one: Result) -> str:
