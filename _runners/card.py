@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 __func_alias__ = {"list_": "list"}
 
 
+@page
 def prepare(node=None, count=1, directory=None, spare=False):
     """
     Make the seeds of new cards: key pair, master's public key and card id.
@@ -209,7 +210,5 @@ def _shown(row):
 
 
 def _message(text, **more):
-    """Answer with a message and exit status 1."""
-    __context__["retcode"] = 1
-    data = {"show": "message", "message": text, "retcode": 1, **more}
-    return data if __opts__.get("output") else {**data, "outputter": "picloud"}
+    """A message, with exit status 1."""
+    return {"show": "message", "message": text, "retcode": 1, **more}

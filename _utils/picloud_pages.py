@@ -4,7 +4,9 @@ what cannot be done.
 """
 
 import functools
+import inspect
 
+from picloud import arguments
 from picloud.faults import DescriptionError
 from picloud.ledger import StorageError
 from picloud_watch import NoAnswerError
@@ -15,8 +17,9 @@ def page(function):
     Give what a runner returns to the ``picloud`` outputter; make a message of what stops it.
 
     function
-        The function; it returns a mapping with ``show``, or raises NoAnswerError,
-        DescriptionError or StorageError. The exit status is its ``retcode``, 1 for a message.
+        The function; it returns a mapping, or raises NoAnswerError, DescriptionError or
+        StorageError. One without ``show`` is printed as Salt prints data. The exit status is its
+        ``retcode``, 1 for a message, and so for arguments that it does not take.
 
     .. code-block:: python
 
@@ -25,16 +28,31 @@ def page(function):
             return {"show": "nodes", "nodes": {}}
     """
 
+    signature = inspect.signature(function)
+
     @functools.wraps(function)
     def answer(*args, **kwargs):
         # Salt puts __context__ and __opts__ into the module of the runner, not into this one.
         dunders = function.__globals__
         try:
+            if said := arguments.faults(_name(function), signature, args, kwargs):
+                raise NoAnswerError(said)
             data = function(*args, **kwargs)
         except (NoAnswerError, DescriptionError, StorageError) as err:
             data = {"show": "message", "message": str(err), "retcode": 1}
         dunders["__context__"]["retcode"] = data.get("retcode", 0)
         # A format asked for on the command line gets the data without the outputter's name in it.
-        return data if dunders["__opts__"].get("output") else {**data, "outputter": "picloud"}
+        plain = dunders["__opts__"].get("output") or "show" not in data
+        return data if plain else {**data, "outputter": "picloud"}
 
+    # Salt looks through a wrapper at what the function takes, refuses the rest in words of its own,
+    # and prints the whole help text for what is missing, with exit status 0.
+    del answer.__wrapped__
     return answer
+
+
+def _name(function):
+    """What a runner's function is called by: ``card.list``, not ``list_``."""
+    aliases = function.__globals__.get("__func_alias__", {})
+    name = aliases.get(function.__name__, function.__name__)
+    return f"{function.__module__.rpartition('.')[2]}.{name}"

@@ -1,15 +1,18 @@
 """``salt-run rejoin`` with Salt's own loader, a ledger on disk, and the shipped description."""
 
+import json
 import re
 import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import picloud_salt
 import pytest
 import salt.config
 import salt.crypt
 import salt.loader
+import salt.runner
 from picloud.identity import CardState
 from picloud.ledger import CardRow, DecisionRow, Rejoin
 from picloud.ledger.strangers import Stranger
@@ -358,3 +361,23 @@ def test_the_cloud_is_shown_without_a_ledger(run, opts, url, tmp_path):
     assert said["counts"]["held"] == 0
     assert bool(said["notices"]) is (url is not None and "/proc" not in url)
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "said"),
+    [
+        ("rejoin.adopt", [], "It needs node."),
+        ("rejoin.hold", ["pi3", "reason", "more"], "rejoin.hold takes 2 arguments at most"),
+        ("card.prepare", ["nod=pi5"], 'card.prepare has no argument "nod", did you mean "node"?'),
+        ("picloud.node", [], "It needs name."),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named_by_salt_run(opts, capsys, function, given, said):
+    opts.update(fun=function, arg=given, output="json", job_cache=False)
+    Path(opts["cachedir"], "proc").mkdir(parents=True)
+    with salt.runner.Runner(opts) as runner:
+        answer = runner.run(full_return=True)
+    assert answer["return"]["retcode"] == 1  # what salt-run exits with
+    message = json.loads(capsys.readouterr().out)["message"]
+    assert message.startswith(said)
+    assert f"Usage: salt-run {function} " in message
