@@ -49,7 +49,8 @@ def registry(absent=False):
         raise picloud_watch.NoAnswerError("The description has no site, so nodes know no master.")
     part = "registry.absent" if absent else "registry"
     proxy = machine.apt_options(_cache(common)).get("Acquire::http::Proxy")
-    changed = held.apply(picloud_salt.CHECKOUT, names, part, proxy)
+    emulate = not machine.is_native(machine.architectures(__opts__))
+    changed = held.apply(picloud_salt.CHECKOUT, names, part, proxy, emulate=emulate)
     where = " and ".join(f"{name}:{held.port}" for name in sorted(names))
     done = f"changed: {', '.join(changed)}" if changed else "nothing had to be changed"
     text = f"{'No registry is served any more' if absent else f'Served at {where}'}; {done}."

@@ -6,7 +6,7 @@ programs it runs.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib import error, request
@@ -43,6 +43,16 @@ def architectures(opts: Mapping[str, Any]) -> tuple[str, ...]:
         return archs.configured(opts.get(archs.OPTION))
     except ValueError as err:
         raise NoAnswerError(f"{err} (the master's configuration)") from err
+
+
+def is_native(only: Collection[str]) -> bool:
+    """
+    Return whether programs of some architectures need no QEMU here.
+
+    only
+        See ``architectures``; none stands for all.
+    """
+    return bool(only) and set(only) <= {_output("dpkg", "--print-architecture").strip()}
 
 
 def apt_options(cache: str | None) -> dict[str, str]:

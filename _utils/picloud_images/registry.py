@@ -183,7 +183,13 @@ class Registry:
                     served.wait()
 
     def apply(
-        self, checkout: Path, names: Iterable[str], part: str = "registry", proxy: str | None = None
+        self,
+        checkout: Path,
+        names: Iterable[str],
+        part: str = "registry",
+        proxy: str | None = None,
+        *,
+        emulate: bool = True,
     ) -> list[str]:
         """
         Bring this machine to what the part ``registry`` says; what was changed, one line each.
@@ -196,6 +202,8 @@ class Registry:
             ``registry``, or ``registry.absent`` to take it away.
         proxy
             Where Debian's packages are fetched from, if not straight from the mirror.
+        emulate
+            Whether images are made for other architectures than that of this machine, too.
         """
         given = {
             "names": sorted(set(names)),
@@ -203,6 +211,7 @@ class Registry:
             "folder": str(self.folder),
             "storage": str(self.storage),
             "user": LOGIN,
+            "emulate": emulate,
         }
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
             root = Path(folder)

@@ -85,6 +85,13 @@ def test_debians_own_configuration_is_never_served(shown):
     assert before == [{"file": "registry-config"}, {"file": "registry-unit"}]
 
 
+@pytest.mark.parametrize(("asked", "there"), [({}, True), ({"emulate": False}, False)])
+def test_emulators_are_installed_where_there_are_other_architectures(shown, asked, there):
+    packages = shown("registry", registry={**ASKED, **asked})["registry-packages"]["pkgs"]
+    assert ("qemu-user-static" in packages) is there
+    assert "mmdebstrap" in packages
+
+
 def test_images_stay_when_the_registry_goes(shown):
     states = shown("registry.absent", registry={**ASKED, "storage": "/srv/images"})
     names = states["registry-files-absent"]["names"]

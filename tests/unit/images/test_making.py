@@ -315,3 +315,19 @@ def test_a_rule_is_given_to_the_kernel_once(monkeypatch, tmp_path):
     (tmp_path / "qemu-aarch64.conf").write_text(":qemu-aarch64:M::x:y:OCF\n")
     assert machine.emulated(["arm64"]) == []
     assert (tmp_path / "register").read_text() == ":qemu-aarch64:M::x:y:OCF"
+
+
+@pytest.mark.parametrize(
+    ("only", "native"),
+    [((), False), (("amd64",), True), (("armel",), False), (("amd64", "armel"), False)],
+)
+def test_no_emulator_is_needed_for_this_architecture_alone(monkeypatch, only, native):
+    monkeypatch.setattr(machine, "_output", lambda *_command: "amd64\n")
+    assert machine.is_native(only) is native
+
+
+def test_architectures_that_there_are_not_are_said():
+    assert machine.architectures({}) == ()
+    assert machine.architectures({"picloud_images": {"archs": ["armhf"]}}) == ("armhf",)
+    with pytest.raises(NoAnswerError, match=r"has 'arm'; there are .*the master's configuration"):
+        machine.architectures({"picloud_images": {"archs": ["arm"]}})
