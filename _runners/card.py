@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 __func_alias__ = {"list_": "list"}
 
+#: What a page calls the times of a card, which are spans there.
+HEADS = {"made_at": "made", "changed_at": "changed"}
+
 
 @page
 def prepare(node=None, count=1, directory=None, spare=False):
@@ -102,7 +105,8 @@ def list_(node=None, state=None):
     node
         Only cards of this node.
     state
-        Only cards that are ``issued``, ``in use``, ``retired`` or ``revoked``.
+        Only cards that are ``issued`` (no board was seen with it yet), ``in use``, ``retired`` or
+        ``revoked``.
 
     CLI Example:
 
@@ -116,14 +120,15 @@ def list_(node=None, state=None):
         picloud_watch.refuse(state, known, "state")
     ledger, now = picloud_salt.ledger(__opts__), time.time()
     node = None if node is None else str(node)
-    rows = ledger.cards.list(node, state)
-    if node is not None and not rows:
+    found = ledger.cards.list(node)
+    if node is not None and not found:
         _described(ledger, node)
+    rows = [row for row in found if state in (None, str(row.stands))]
     cells = (
         (
             row.card,
             row.node or "a spare",
-            str(row.state),
+            str(row.stands),
             ago(row.made_at, now),
             row.made_by,
             row.board or "-",
@@ -150,8 +155,11 @@ def show(card):
 
         salt-run card.show card-0123456789ab
     """
-    row = _row(picloud_salt.ledger(__opts__), card)
-    cells = [(name, str(value)) for name, value in _shown(row).items() if value is not None]
+    row, now = _row(picloud_salt.ledger(__opts__), card), time.time()
+    told = _shown(row) | {"made_at": ago(row.made_at, now), "changed_at": ago(row.changed_at, now)}
+    cells = [
+        (HEADS.get(name, name), str(value)) for name, value in told.items() if value is not None
+    ]
     return pages.table(("what", row.card), cells, row.public) | {"card": _shown(row)}
 
 
@@ -205,7 +213,7 @@ def _described(ledger, node):
 
 def _shown(row):
     """A card as data, without its key."""
-    data = asdict(row) | {"state": str(row.state)}
+    data = asdict(row) | {"state": str(row.stands)}
     return {name: value for name, value in data.items() if name not in ("public", "card")}
 
 

@@ -221,6 +221,11 @@ def adopt(node, card=None):
             f"{found.card} is {found.state}{whose}; prepare another one:"
             f" salt-run card.prepare node={name}"
         )
+    if found.node is None and ledger.rejoins.get(found.card) is None:
+        raise picloud_watch.NoAnswerError(
+            f"{found.card} was prepared, and no Pi was seen with it yet; put it into one, then see:"
+            " salt-run rejoin.lobby"
+        )
     hint = Hint("adopt", found.card, time.time(), data={"node": name})
     return _asked(ledger, hint, f"{found.card} becomes {name}")
 

@@ -9,6 +9,7 @@ import picloud_jobs
 import picloud_salt
 import salt.version
 from picloud import status, watch
+from picloud.identity import CardState
 from picloud.ledger import StorageError
 from picloud.rejoin import lobby
 from picloud.rejoin.steps import Step
@@ -88,7 +89,7 @@ class Watch:
             )
         self.changed_at = self._changed_at()
         self.keys = picloud_jobs.keys(opts)
-        self.ways, self.guests, self.refused = {}, [], {}
+        self.ways, self.guests, self.spares, self.refused = {}, [], set(), {}
         try:
             self._read_ledger()
         except StorageError as err:
@@ -107,6 +108,8 @@ class Watch:
         ledger = picloud_salt.ledger(self.opts)
         if ledger.database.sqlite and not Path(ledger.database.url.database or "").exists():
             return  # no card was issued yet, and to look makes nothing
+        issued = ledger.cards.list(state=CardState.ISSUED)
+        self.spares = {card.card for card in issued if card.node is None}
         rows = ledger.rejoins.at(set(Step) - {Step.CONVERGED})
         waiting = [row for row in rows if row.step == Step.LOBBY]
         self.guests = lobby.guests(waiting, ledger, self.cloud)
@@ -198,7 +201,7 @@ class Watch:
         """Return the whole cloud on one page, as data."""
         rows = self.rows(self.cloud.nodes.values())
         guests = {one.card for one in self.guests}
-        strangers = watch.strangers(self.cloud, set().union(*self.keys) - guests)
+        strangers = watch.strangers(self.cloud, set().union(*self.keys) - guests - self.spares)
         return {
             "show": "status",
             "description": {
@@ -217,6 +220,7 @@ class Watch:
             "keys": {name: len(ids) for name, ids in self.keys._asdict().items()},
             "strangers": strangers,
             "lobby": sorted(guests),
+            "spares": sorted(self.spares - guests),
             "refused": sum(self.now - one.at <= DAY_S for one in self.refused.values()),
             "connected": sum(bool(row["connected"]) for row in rows.values()),
             "reboot_needed": [

@@ -224,9 +224,10 @@ class Office:
         if "rejected" in keys:
             return self._rejected(node, keys["rejected"])
         if not keys:
-            return True, f"{node} has no key, so this one is accepted at once"
+            return True, f"{node} had no key, so this one was accepted in advance"
         if (present := self.ledger.cards.in_use(node)) is not None:
-            return False, f"gets in when {present.card}, the present card of {node}, is gone"
+            which = "the present card of" if present.board else "prepared before for"
+            return False, f"gets in when {present.card}, {which} {node}, is gone"
         states = ", ".join(sorted(keys))
         return False, f"gets in when nobody answers with the present key ({states})"
 

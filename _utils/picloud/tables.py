@@ -266,6 +266,7 @@ def _status(data: Data, width: int) -> RenderableType:
         ("need a reboot", _listed(data["reboot_needed"])),
         ("not declared", _listed(data["strangers"])),
         ("lobby", _see(_listed(data.get("lobby") or []), "rejoin.lobby")),
+        ("spare cards", _see(_listed(data.get("spares") or []), "card.list state=issued")),
         ("refused", _see(_names(data.get("refused") or 0), "rejoin.refused")),
     ):
         if value:

@@ -1,5 +1,6 @@
 """``card.prepare`` with Salt's own loader and key store, and the shipped description."""
 
+import picloud_salt
 import pytest
 import salt.config
 import salt.crypt
@@ -183,8 +184,14 @@ def test_a_key_that_waits_is_not_taken_for_the_card(opts, prepare, tmp_path):
 def test_cards_are_listed_shown_and_revoked(opts, prepare, context, tmp_path):
     card = by_node(prepare("pi8", directory=str(tmp_path)))["pi8"]["id"]
     runner = salt.loader.runner(opts, context=context)
-    assert runner["card.list"](node="pi8")["cards"][card]["state"] == "in use"
-    assert runner["card.show"](card)["card"]["node"] == "pi8"
+    assert runner["card.list"](node="pi8", state="issued")["cards"][card]["state"] == "issued"
+    assert runner["card.list"](node="pi8", state="in use")["cards"] == {}
+    picloud_salt.ledger(opts).cards.runs_on(card, "10000000a3c1d2e4")
+    assert runner["card.list"](node="pi8", state="in use")["cards"][card]["state"] == "in use"
+    shown = runner["card.show"](card)
+    assert (shown["card"]["node"], shown["card"]["state"]) == ("pi8", "in use")
+    assert ["made", "0 s ago"] in shown["rows"]
+    assert shown["card"]["made_at"] > 1e9
     assert runner["card.revoke"](card, reason="stolen")["keys_removed"] == ["pi8"]
     assert "pi8" not in accepted(opts)
     assert runner["card.list"](state="revoked")["cards"][card]["reason"] == "stolen"

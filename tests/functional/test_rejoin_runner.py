@@ -290,6 +290,26 @@ def test_a_card_is_adopted_only_by_its_own_node_and_once(run, ledger, state, nod
         assert "salt-run card.prepare node=pi3" in said["message"]
 
 
+def test_a_spare_that_nobody_saw_is_not_adopted(run, ledger):
+    ledger.cards.add([CardRow(CARD, None, True, "f" * 64, CardState.ISSUED, public="spare\n")])
+    said, code = run("rejoin.adopt", node="pi3", card=CARD)
+    assert (code, hints(ledger)) == (1, [])
+    assert said["message"].startswith(f"{CARD} was prepared, and no Pi was seen with it yet")
+
+
+def test_a_card_that_was_let_in_in_advance_is_issued_until_it_is_seen(run, ledger):
+    ledger.cards.add([CardRow(CARD, "pi3", False, "f" * 64, CardState.IN_USE, public="x\n")])
+    assert run("rejoin.history", node="pi3")[0]["cards"][CARD]["state"] == "issued"
+    ledger.cards.runs_on(CARD, SERIAL)
+    assert run("rejoin.history", node="pi3")[0]["cards"][CARD]["state"] == "in use"
+
+
+def test_prepared_spares_are_no_strangers_on_the_page_of_the_cloud(run, ledger):
+    ledger.cards.add([CardRow(CARD, None, True, "f" * 64, CardState.ISSUED, public="spare\n")])
+    said = run("picloud.status")[0]
+    assert (said["strangers"], said["lobby"], said["spares"]) == ([], [], [CARD])
+
+
 def test_history_has_decisions_cards_and_boards(run, ledger):
     ledger.cards.add([CardRow(CARD, "pi3", False, "f" * 64, CardState.IN_USE, board=SERIAL)])
     ledger.decisions.add(DecisionRow("pi3", 0.0, "new card", "admit", "why", CARD))

@@ -26,6 +26,17 @@ class CardRow(CardRecord):
     made_by: str = ""
     changed_at: float = 0.0
 
+    @property
+    def stands(self) -> CardState:
+        """
+        What people are told of its state.
+
+        A card whose key was accepted in advance has its node's place from the start, but it is
+        only in use when a board was seen with it.
+        """
+        unseen = self.state is CardState.IN_USE and self.board is None
+        return CardState.ISSUED if unseen else self.state
+
 
 class CardShelf:
     """The cards on record."""

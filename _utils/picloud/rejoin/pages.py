@@ -133,7 +133,7 @@ def history(
         for one in decisions
     ]
     heads = ("when", "decision", "done", "card", "board", "reason")
-    named = ", ".join(f"{card.card} ({card.state})" for card in cards) or "none"
+    named = ", ".join(f"{card.card} ({card.stands})" for card in cards) or "none"
     serial = board.serial if board is not None else None
     serials = [*(one.serial for one in decisions), *(card.board for card in cards)]
     before = [one for one in dict.fromkeys(serials) if one and one != serial]
@@ -143,7 +143,7 @@ def history(
         "node": node,
         "decisions": [one._asdict() for one in decisions],
         "cards": {
-            card.card: {"state": str(card.state), "reason": card.reason, "board": card.board}
+            card.card: {"state": str(card.stands), "reason": card.reason, "board": card.board}
             for card in cards
         },
         "board": serial,

@@ -102,7 +102,12 @@ def test_a_second_card_waits_for_the_first_to_go(desk, keys):
     first, second = desk.prepare("pi2", count=2)
     assert keys.known("pi2") == [("accepted", "public 1\n")]
     assert desk.ledger.cards.in_use("pi2").card == first.card
-    assert second.reason == f"gets in when {first.card}, the present card of pi2, is gone"
+    assert second.reason == f"gets in when {first.card}, prepared before for pi2, is gone"
+    assert [row.stands for row in desk.ledger.cards.list("pi2")] == [CardState.ISSUED] * 2
+    desk.ledger.cards.runs_on(first.card, "10000000a3c1d2e4")
+    assert desk.ledger.cards.get(first.card).stands is CardState.IN_USE
+    third = desk.prepare("pi2", count=2)[1]
+    assert third.reason == f"gets in when {first.card}, the present card of pi2, is gone"
 
 
 def test_spares_go_by_their_own_id(desk, keys):
@@ -172,7 +177,7 @@ def test_the_seed_of_a_card_that_was_seen_is_never_handed_out_again(desk, keys, 
     assert again.card != first.card
     assert not first.seed.parent.exists()
     assert keys.known("pi2") == [("accepted", "public 1\n")]
-    assert again.reason == f"gets in when {first.card}, the present card of pi2, is gone"
+    assert again.reason.startswith(f"gets in when {first.card}, ")
 
 
 def test_a_spare_that_was_in_the_lobby_is_not_handed_out_again(desk):
