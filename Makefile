@@ -117,6 +117,9 @@ test: lint ## every level: check, then integration and lab tests (root)
 	@test -x /usr/games/stockfish -a -x /usr/games/pgn-extract -a -x /usr/bin/redis-server -a \
 	    -d /usr/lib/python3/dist-packages/redis || \
 	    lab/host-packages stockfish pgn-extract redis-server python3-redis
+	@test -x /usr/sbin/mosquitto -a -x /usr/bin/mosquitto_pub -a \
+	    -d /usr/lib/python3/dist-packages/paho || \
+	    lab/host-packages mosquitto mosquitto-clients python3-paho-mqtt
 	@failed=0; $(QUICK) || failed=1; \
 	$(BIN)/pytest tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
 
