@@ -206,7 +206,7 @@ def down(settings: Settings) -> None:
     with console.step("down") as now:
         gone = teardown.down(settings)
         now.result = f"{len(gone)} things removed" if gone else "there was nothing"
-    host.remove_logs(settings.name)
+    console.say(f"what was done is in {settings.log}, until the next lab is made or make clean")
 
 
 def _replace(*command: str) -> None:
@@ -266,6 +266,7 @@ def _clean(settings: Settings) -> None:
     down(settings)
     images.remove_all()
     archives.remove(settings)
+    host.remove_logs(settings.name)
 
 
 def main(argv: list[str]) -> int:
@@ -288,6 +289,8 @@ def main(argv: list[str]) -> int:
         match options.command:
             case "up":
                 with lock.whole(settings):
+                    if not settings.state.exists():
+                        shell.log_to(settings.log, anew=True)
                     up(settings, options.nodes)
             case "down" | "images" | "clean":
                 does = {"down": down, "images": _only_images, "clean": _clean}[options.command]

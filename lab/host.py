@@ -214,7 +214,7 @@ def container_flags() -> list[str]:
 
 
 def remove_logs(name: str) -> None:
-    """Remove the log of a lab that went down whole."""
+    """Remove the log of a lab."""
     (LOGS / f"{name}.log").unlink(missing_ok=True)
     with suppress(OSError):
         LOGS.rmdir()

@@ -20,9 +20,18 @@ def program(command: Sequence[str]) -> list[str]:
     return [str(own) if own and own.exists() else command[0], *command[1:]]
 
 
-def log_to(path: Path) -> None:
-    """Append everything that is run from now on to this file."""
+def log_to(path: Path, anew: bool = False) -> None:
+    """
+    Write everything that is run from now on to this file.
+
+    path
+        The file; its folder is made.
+    anew
+        Whether what it held goes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if anew:
+        path.unlink(missing_ok=True)
     _state["log"] = path
     note(f"==== {time.strftime('%Y-%m-%d %H:%M:%S')}")
 

@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+from lab import __main__ as program
 from lab import archives, console, converge, description, host, hostapt, images, shell, wheels
 from lab.converge import Outcome
 from lab.errors import LabError
@@ -139,6 +140,36 @@ def test_a_program_that_fails_says_its_own_words(tmp_path):
     log = (tmp_path / "lab.log").read_text()
     assert "no room on disk" in log
     assert "exit status 1" in log
+
+
+@pytest.mark.parametrize(
+    ("commands", "there", "kept"),
+    [
+        (["down"], False, True),
+        (["down", "down"], False, True),
+        (["down", "up"], False, False),
+        (["up"], True, True),
+        (["clean"], False, False),
+    ],
+)
+def test_the_log_stays_until_another_lab_is_made(tmp_path, monkeypatch, commands, there, kept):
+    monkeypatch.setattr("lab.settings.STATE", tmp_path / "state")
+    for module in ("lab.settings", "lab.host"):
+        monkeypatch.setattr(f"{module}.LOGS", tmp_path / "logs")
+    monkeypatch.setattr("lab.lock.LOCKS", tmp_path / "locks")
+    for name in ("require_root", "engine_answers"):
+        monkeypatch.setattr(f"lab.host.{name}", lambda: True)
+    monkeypatch.setattr("lab.teardown.down", lambda _: [])
+    monkeypatch.setattr("lab.images.remove_all", lambda: None)
+    monkeypatch.setattr(program, "up", lambda *_: None)
+    log = tmp_path / "logs" / "a.log"
+    log.parent.mkdir()
+    log.write_text("of before\n")
+    if there:
+        (tmp_path / "state" / "a").mkdir(parents=True)
+    for command in commands:
+        assert program.main(["--name", "a", "--checkout", str(tmp_path), command]) == 0
+    assert (log.exists() and "of before" in log.read_text()) is kept
 
 
 def test_a_program_that_is_missing_is_named():
