@@ -45,8 +45,8 @@ $(STAMP): pyproject.toml requirements.lock
 	    "reachable? Then run it again." >&2; exit 1; }
 	@touch $@
 
-up: venv ## start a lab of NODES nodes (4; a number, ids, or all) and converge it
-	@$(RUNLAB) up --nodes $(NODES)
+up: venv ## start a lab of NODES nodes (4; a number, ids, or all) with the web service; BARE=1 without
+	@$(RUNLAB) up --nodes $(NODES) $(if $(BARE),--bare)
 
 down: venv ## remove the lab and all it left: containers, network, volumes
 	@$(RUNLAB) down

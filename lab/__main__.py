@@ -26,13 +26,21 @@ from lab import (
     rejoin,
     shell,
     teardown,
+    web,
 )
 from lab.errors import LabError
 from lab.settings import Settings
 
 
-def up(settings: Settings, wanted: str) -> None:
-    """Bring a lab to what the description says; what is there already stays."""
+def up(settings: Settings, wanted: str, bare: bool = False) -> None:
+    """
+    Bring a lab to what the description says; what is there already stays.
+
+    wanted
+        See ``description.choose``.
+    bare
+        Whether to do without the images of the web service.
+    """
     begin = time.monotonic()
     with console.step("description") as now:
         site = description.read(settings.checkout)
@@ -59,11 +67,15 @@ def up(settings: Settings, wanted: str) -> None:
         now.result = cluster.ensure_apt_cache(settings, site, built["aptcache"])
     with console.step("master") as now:
         now.result = cluster.ensure_master(settings, site, built["master"])
-    names = [node.id for node in nodes]
+    names, applied = [node.id for node in nodes], converge.fingerprint(settings.checkout)
+    if not bare:
+        with console.step("web") as now:
+            now.result = web.prepare(settings, applied)
+    applied += web.built(settings)
     with console.step("cards") as now:
         made = cluster.create_nodes(settings, site, nodes, built["node"])
         now.result = f"{made} prepared" if made else "none to prepare"
-    before, applied = rejoin.rows(settings), converge.fingerprint(settings.checkout)
+    before = rejoin.rows(settings)
     stopped = _stopped(settings, names, before)
     since = time.time()
     _start(settings, names, built["node"])
@@ -72,7 +84,12 @@ def up(settings: Settings, wanted: str) -> None:
     fresh = [*stopped, *(name for name in names if name not in before)]
     _join(settings, names, fresh, since, applied)
     _converge(settings, names, applied)
-    _report(settings, nodes, time.monotonic() - begin)
+    seconds, answer = time.monotonic() - begin, ""
+    if not bare:
+        with console.step("answer") as now:
+            answer = web.answer(settings)
+            now.result = "the web service answers" if answer else "none to wait for"
+    _report(settings, nodes, seconds, answer)
 
 
 def _stopped(settings: Settings, names: list[str], known: rejoin.Rows) -> list[str]:
@@ -178,7 +195,9 @@ def _converge(settings: Settings, names: list[str], applied: str) -> None:
         now.result = f"{len(good)} nodes converged, {changes} changes"
 
 
-def _report(settings: Settings, nodes: tuple[description.Node, ...], seconds: float) -> None:
+def _report(
+    settings: Settings, nodes: tuple[description.Node, ...], seconds: float, answer: str
+) -> None:
     names = [node.id for node in nodes]
     for rack in dict.fromkeys(node.rack for node in nodes):
         console.say(converge.rack(settings, rack))
@@ -187,6 +206,8 @@ def _report(settings: Settings, nodes: tuple[description.Node, ...], seconds: fl
     console.say(
         f"{len(names)} nodes converged in {seconds:.0f} s, {per_node:.0f} MB per idle node\n"
     )
+    if answer:
+        console.say(f"The web service, behind its balancer: {answer}\n")
     console.say(
         "Try next:\n"
         "  make shell                                   a shell on the master\n"
@@ -229,7 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkout", type=Path, default=Path.cwd())
     parser.add_argument("--cache", type=Path, help="default: .cache/lab in the checkout")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up").add_argument("--nodes", default="4", help="a number, all, or ids")
+    started = commands.add_parser("up")
+    started.add_argument("--nodes", default="4", help="a number, all, or ids")
+    started.add_argument("--bare", action="store_true", help="without images and the web service")
     for name in ("down", "images", "wheels", "clean"):
         commands.add_parser(name)
     commands.add_parser("shell").add_argument("--node", default="head")
@@ -291,7 +314,7 @@ def main(argv: list[str]) -> int:
                 with lock.whole(settings):
                     if not settings.state.exists():
                         shell.log_to(settings.log, anew=True)
-                    up(settings, options.nodes)
+                    up(settings, options.nodes, options.bare)
             case "down" | "images" | "clean":
                 does = {"down": down, "images": _only_images, "clean": _clean}[options.command]
                 with lock.whole(settings):

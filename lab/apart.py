@@ -118,7 +118,7 @@ class Apart:
         self.make("down")
         self.copy()
         try:
-            self.make("up", "--nodes", nodes)
+            self.make("up", "--nodes", nodes, "--bare")
             yield self
         finally:
             self.make("down")

@@ -51,10 +51,10 @@ def run(settings: Settings, fen: str, pgn: str, depth: str) -> int:
         )
     if pgn and not Path(pgn).is_file():
         raise LabError(f"there is no file {pgn}", "give the path of a file with one game")
-    addresses = _addresses(settings)
-    if not addresses:
+    running = addresses(settings)
+    if not running:
         raise LabError("no node of the lab runs", "run: make up")
-    urls = fronts(description.cloud_of(settings.checkout / "pillar" / "cloud"), addresses)
+    urls = fronts(description.cloud_of(settings.checkout / "pillar" / "cloud"), running)
     what = ["--pgn", pgn] if pgn else [fen]
     command = [sys.executable, "-m", "picloud_chess.ask", ",".join(urls), *what, "--depth", depth]
     programs = settings.checkout / "salt" / "workloads"
@@ -62,7 +62,8 @@ def run(settings: Settings, fen: str, pgn: str, depth: str) -> int:
     return subprocess.run(command, env=env, check=False).returncode
 
 
-def _addresses(settings: Settings) -> dict[str, str]:
+def addresses(settings: Settings) -> dict[str, str]:
+    """Return the addresses of the lab's running nodes by name."""
     names = [name for name, state in cluster.containers(settings).items() if state == "running"]
     nodes = [name for name in names if name not in ("head", "aptcache")]
     if not nodes:

@@ -197,6 +197,8 @@ def ensure_master(settings: Settings, site: Site, image: str) -> str:
             site.master_address,
             "--volume",
             f"{settings.checkout}:/srv/picloud",
+            "--volume",
+            f"{settings.checkout}/lab/master.conf:/etc/salt/master.d/lab.conf:ro",
             *host.container_flags(),
             image,
             what="the master's container does not start",

@@ -8,13 +8,26 @@ container_images:
       suite: bookworm
       packages: [busybox]
       files:
-        /srv/www/index.html: {contents: "<h1>Hello from the Pi cloud</h1>\n"}
-      entrypoint: [busybox, httpd, -f, -p, "80", -h, /srv/www]
+        /usr/local/bin/web:
+          mode: "0755"
+          contents: |
+            #!/bin/sh -e
+            echo "<h1>Hello from the Pi cloud</h1><p>Replica $REPLICA.</p>" >/tmp/index.html
+            exec busybox httpd -f -p 8080 -h /tmp
+      user: www-data
+      entrypoint: [/usr/local/bin/web]
 
-workloads:
+overlays:
+  web: {}
+
+workloads:                                  # web is reached through web-balancer: workloads/balancer.sls
   web:
     image: web
+    # Swarm puts in its number and the node.
+    env: {REPLICA: "{% raw %}{{.Task.Slot}} on {{.Node.Hostname}}{% endraw %}"}
     replicas: 3
     resources: {cpus: 0.1, memory_mb: 16, mbps: 10, uplink_mbps: 5}     # of each replica
-    publish: [{published: 80}]                                          # on the nodes that run one
-    healthcheck: {test: [busybox, wget, -q, -O, /dev/null, "http://127.0.0.1/"]}
+    read_only: true
+    mounts: [{target: /tmp, type: tmpfs, size_mb: 1}]
+    networks: [web]
+    healthcheck: {test: [busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/"], interval_s: 10}

@@ -104,7 +104,7 @@ def test_any_other_fault_is_a_message(run, copy):
     said, code = run("workload.plan", path=copy("image: web", "image: wob"))
     assert code == 1
     assert (
-        'workloads.sls:16: workloads.web.image: "wob" is not in container_images' in said["message"]
+        'workloads.sls:25: workloads.web.image: "wob" is not in container_images' in said["message"]
     )
 
 

@@ -153,11 +153,9 @@ def told(lab: Apart) -> dict:
 
 
 def test_what_is_not_built_is_refused_before_it_is_pulled(registry: Apart, image: dict):
+    """The lab's master knows that its nodes need amd64 alone."""
     describe(registry, "1", "one", "amd64", "armel")
-    refused = told(registry)["refused"]["web"]
-    assert refused == (
-        "picloud/hello:1 was built for amd64, not for armel: salt-run image.build hello"
-    )
+    assert "web" not in told(registry)["refused"]
     describe(registry, "2", "one", "amd64", "armel")
     refused = told(registry)["refused"]["web"]
     assert refused == "picloud/hello:2 was not built: salt-run image.build hello"
@@ -208,7 +206,14 @@ def test_a_lost_registry_is_filled_again_with_the_same_bytes(registry: Apart):
 def test_one_name_runs_on_every_architecture(registry: Apart):
     """Emulated, so it takes minutes; a lab node runs what a Pi 1 runs, by the same emulation."""
     describe(registry, "4", "text 4", "amd64", "armel")
-    made = build(registry, done="built")
+    wider = "/etc/salt/master.d/wider.conf"
+    text = "picloud_images: {archs: [amd64, armel]}"
+    registry.execute("head", "sh", "-c", f"echo '{text}' >{wider}")
+    try:
+        assert "registry-packages" in registry.run("image.registry")["changed"]  # QEMU
+        made = build(registry, done="built")
+    finally:
+        registry.execute("head", "rm", wider)
     name = "head.pi.example:5000/picloud/hello"
     assert run(registry, f"{name}@{made['digest']}") == "text 4"
     arm = f"{name}@{made['platforms']['armel']['digest']}"
