@@ -153,7 +153,7 @@ class Answers:
         elif self._decided.get(node, ("",))[0] == report["nonce"]:
             self._second(node, public, board)
         elif self._engine.probes.answered(node, report["nonce"], board.serial):
-            self._engine.restarted(node, report.get("minion_s"), time.time())
+            self._engine.checks.restarted(node, report.get("minion_s"), time.time())
         elif not self._old_modules(node, report):
             found = self._answers.setdefault(
                 (node, report["nonce"]), Gathered(time.time(), public, bool(report.get("fresh")))
@@ -256,7 +256,7 @@ class Answers:
         found = problems(report, described, self._engine.policy, now)
         if found and self._engine.broken and (report.get("highstate") or {}).get("error"):
             row = steps.postponed(row, BROKEN, now, self._engine.policy.backoff_s)
-        elif found and self._engine.cut_off(row):
+        elif found and self._engine.checks.cut_off(row):
             row = steps.postponed(row, CUT_OFF, now, self._engine.policy.backoff_s)
         else:
             row = steps.verified(row, found, self._engine.policy, now, random.random())

@@ -26,9 +26,6 @@ SYNC = "saltutil.sync_all"
 #: Brings nodes our modules, in one job. ``SYNC`` would do it too, but it asks the master for a list
 #: of files for each of the 18 kinds of modules that Salt knows.
 BRING = [f"saltutil.sync_{kind.removeprefix('_')}" for kind in picloud_salt.SYNCED]
-#: The environment, and whether to refresh: once, when all is there. Each refresh has the minion
-#: load its modules anew, or fetch its pillar, while the same cores bring the rest.
-BROUGHT = [["base", kind == picloud_salt.SYNCED[-1]] for kind in picloud_salt.SYNCED]
 
 
 class Bus:

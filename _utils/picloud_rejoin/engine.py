@@ -27,6 +27,7 @@ from picloud_rollout import Rollouts
 from picloud_rejoin import bus as buses
 from picloud_rejoin.acts import Acts
 from picloud_rejoin.answers import Answers
+from picloud_rejoin.checks import Checks
 from picloud_rejoin.connections import Connections
 from picloud_rejoin.history import LedgerHistory, Probes
 from picloud_rejoin.sweep import LISTENED, catch_up, sweep
@@ -39,12 +40,8 @@ UNUSABLE = (StorageError, database.StorageError)
 ROUND = 1000
 #: Seconds until a batch that nobody claimed is asked for again.
 UNCLAIMED_S = 30.0
-#: Seconds from the event that starts a batch until the nodes surely run its highstate.
-BEGUN_S = 20.0
 #: Seconds between two questions to one node, however often it is said to have started.
 PACE_S = 5.0
-#: Seconds until a node is verified again that was to be and has said nothing; doubled each time.
-SILENT_S = 300.0
 #: Seconds by which the master's clock may go back before anything is made of it.
 CLOCK_S = 5.0
 #: The time of a fetched pillar is known in whole seconds.
@@ -80,11 +77,9 @@ class Engine:
         self.history = LedgerHistory(ledger, self.probes)
         self.acts = Acts(self)
         self.answers = Answers(self)
+        self.checks = Checks(self)
         self.rollouts = Rollouts(self)
         self._heard = {}
-        self._checks = {}
-        self._checked = {}
-        self._cut_off = set()
         self._swept = self._went = self._storage_said = self._clock = 0.0
         self.broken = False
         #: When each address that knocks too often was named.
@@ -123,9 +118,7 @@ class Engine:
         if self._compiled():
             self._watch_clock(time.time())
         busy = self.ledger.rejoins.at([Step.CONVERGING])
-        for row in busy:
-            self._check_later(row)
-        self._cut_off = {row.nonce for row in busy}
+        self.checks.resume(busy)
         if busy:
             log.info("Rejoin goes on with %d nodes", len(busy))
         catch_up(self, time.time())
@@ -178,8 +171,7 @@ class Engine:
             if self.ledger.marks.at(LISTENED) > now:
                 self.ledger.marks.put(LISTENED, 0.0)
             self.probes.asked.clear()
-            self._checks.clear()
-            self._checked.clear()
+            self.checks.forget()
             self._swept = 0.0
         self._clock = now
 
@@ -198,7 +190,7 @@ class Engine:
             if again or len(hints) < ROUND:
                 break
         self.answers.work(now)
-        self._check(now)
+        self.checks.work(now)
         self._overdue(now)
         self.rollouts.work(now)
         self._dispatch(now)
@@ -338,58 +330,7 @@ class Engine:
         nodes
             Their ids.
         """
-        self.jobs.send(nodes, buses.BRING, *buses.BROUGHT)
-
-    def restarted(self, node, minion_s, now):
-        """
-        A node that is being converged said how long its minion runs: did it start in the middle?
-
-        node, minion_s, now
-            Its id, what it said (None when it does not know), and the time in seconds since 1970.
-        """
-        row = self.ledger.rejoins.get(node)
-        if row is None or row.step != Step.CONVERGING:
-            return
-        if not isinstance(minion_s, float) or minion_s < now - row.step_at:
-            self._check_later(row)
-
-    def cut_off(self, row):
-        """
-        Tell whether a node was being converged when an engine before this one ended.
-
-        row
-            Its row. Who converged it may have been killed with the master: that is not its fault.
-        """
-        return row.nonce in self._cut_off
-
-    def _check_later(self, row):
-        """
-        Verify a node whose batch may have been cut off, not before its highstate can have begun.
-
-        On the node, the verification waits for a highstate that is under way; asked for earlier, it
-        would find a node that nobody has converged yet, and call that a failure.
-        """
-        at = max(row.step_at + BEGUN_S, self._checked.get(row.node, 0.0) + PACE_S)
-        self._checks[row.node] = min(at, self._checks.get(row.node, at))
-
-    def _check(self, now):
-        """Verify those whose time has come; an answer may be lost, so it is asked for again."""
-        due = {}
-        nodes = [node for node, at in self._checks.items() if at <= now]
-        unclaimed = set(self.ledger.batches.unclaimed(now).values()) if nodes else set()
-        for node in nodes:
-            del self._checks[node]
-            row = self.ledger.rejoins.get(node)
-            if row is None or row.step != Step.CONVERGING:
-                continue
-            if row.nonce in unclaimed:
-                self._checks[node] = now + BEGUN_S  # nobody has converged it yet
-            else:
-                self._checked[node] = now
-                self._checks[node] = now + max(SILENT_S, now - row.step_at)
-                due.setdefault(row.nonce, []).append(node)
-        for nonce, nodes in due.items():
-            self.jobs.send(nodes, buses.VERIFY, nonce)
+        self.jobs.send(nodes, buses.BRING, *(["base"] for _ in buses.BRING))
 
     def probe(self, node, now):
         """Ask whether a node still answers; one whose connection went away is silent at once."""
@@ -434,5 +375,5 @@ class Engine:
             [steps.dispatched(rows[name], nonce, self.policy, now) for name in go]
         )
         # Whoever converges them may be killed, or may not reach them.
-        self._checks.update(dict.fromkeys(go, now + SILENT_S))
+        self.checks.expect(go, now)
         self.bus.go(token)

@@ -1,14 +1,17 @@
 """A node comes back: real master with the engine, real minions, nobody types anything."""
 
+import json
 import shutil
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import picloud_salt
 import pytest
 import salt.config
 import salt.loader
 import yaml
+from picloud import cards
 
 from lab import boards
 from lab.description import Node
@@ -102,6 +105,28 @@ def wait(ledger, node, step, seconds=60, since=0.0):
             return row
         time.sleep(0.2)
     pytest.fail(f"{node} is not {step}: {row}; {ledger.decisions.of(node, 5)}")
+
+
+@pytest.mark.parametrize("modules", ["none", "old"])
+def test_a_card_without_the_modules_of_today_is_brought_them(ledger, seed, make, modules):
+    """One that was prepared by an older release, or lay in a drawer."""
+    card = Path(seed(node="pi2"))
+    files = {path.name: path.read_text() for path in card.iterdir() if path.name != cards.SUMS}
+    if modules == "none":
+        del files[cards.MODULES]
+        (card / cards.MODULES).unlink()
+    else:
+        texts = json.loads(files[cards.MODULES])
+        texts["modules/pirejoin.py"] += "# of another day\n"
+        files[cards.MODULES] = json.dumps(texts)
+        (card / cards.MODULES).write_text(files[cards.MODULES])
+    (card / cards.SUMS).write_text(cards._sums(files))
+    pi, began = make(board("00000000e0000003")), time.time()
+    pi.first_boot(card)
+    pi.start()
+    assert wait(ledger, "pi2", "converged", 120, since=began).tries == 0
+    brought = pi.root / "var/cache/salt/minion/extmods/modules/pirejoin.py"
+    assert brought.read_text() == picloud_salt.modules()["modules/pirejoin.py"]
 
 
 def test_a_swapped_card_comes_back_by_itself(ledger, seed, make):
