@@ -14,6 +14,8 @@ ENDED = ("complete", "shutdown", "failed", "rejected", "orphaned", "remove")
 #: States of updates: one that goes on, and one that did not get through.
 UNDER_WAY = ("updating", "rollback_started")
 STOPPED = ("paused", "rollback_paused")
+#: What tasks are to become that nobody counts on: those of a node that is down still "run".
+GIVEN_UP = ("shutdown", "remove")
 
 
 def __virtual__():
@@ -261,7 +263,11 @@ def status(name):
         # A job that is changed runs again, as its next iteration.
         now = _iteration(here.get("JobStatus"))
         tasks = [task for task in tasks if _iteration(task) == now]
-    running = [task for task in tasks if task["Status"]["State"] == "running"]
+    running = [
+        task
+        for task in tasks
+        if task["Status"]["State"] == "running" and task.get("DesiredState") not in GIVEN_UP
+    ]
     count = here["Spec"]["Mode"][mode] or {}
     wanted = count.get("Replicas", count.get("TotalCompletions"))
     if wanted is None:

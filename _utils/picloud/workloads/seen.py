@@ -23,6 +23,8 @@ ALIVE = (
 )
 #: States of tasks that no node has yet.
 WAITING = ("new", "allocated", "pending")
+#: What tasks are to become that nobody counts on: those of a node that is down still "run".
+GIVEN_UP = ("shutdown", "remove")
 #: States of tasks that ended badly.
 FAILED = ("failed", "rejected", "orphaned")
 
@@ -74,6 +76,11 @@ class Task(Answer):
     desired: Said = ""
     at: Said = ""
     error: Said = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, and is to: not on a node that is down."""
+        return self.state == "running" and self.desired not in GIVEN_UP
 
     @property
     def seconds(self) -> float:

@@ -90,9 +90,7 @@ def _row(cloud: Described, here: _Site, name: str, said: Overrides, now: float) 
     """What is known of a workload at a site."""
     tasks, names = here.tasks.get(name, []), here.nodes
     service = here.seen.services.get(name)
-    where_runs = Counter(
-        names.get(task.node, task.node) for task in tasks if task.state == "running"
-    )
+    where_runs = Counter(names.get(task.node, task.node) for task in tasks if task.runs)
     row = {
         "workload": name,
         "site": here.name,

@@ -175,6 +175,12 @@ def test_tasks_of_the_specification_before_do_not_count(engine, service, clock):
         swarmservice.wait("web", 30)
 
 
+def test_tasks_of_a_node_that_is_down_do_not_count(engine, service, clock):
+    engine.task_list = [task(service), task(service, node="n2", DesiredState="shutdown")]
+    with pytest.raises(CommandExecutionError, match="1 of 2 tasks run"):
+        swarmservice.wait("web", 30)
+
+
 def test_an_update_that_goes_on_is_waited_for(engine, service, clock):
     service["UpdateStatus"] = {"State": "updating", "Message": "update in progress"}
     engine.task_list = [task(service), task(service)]

@@ -144,6 +144,13 @@ def test_nodes_that_are_down_or_drained_by_somebody_else_are_named() -> None:
     ]
 
 
+def test_what_ran_on_a_node_that_is_down_does_not_run() -> None:
+    lost = task("web", 3, 2, desired="shutdown")
+    page, _ = shown(seen({**ALL, "web": {**SERVICE, "running": 2}}, lost, *TASKS[:2]))
+    row = page["workloads"]["web"]["a"]
+    assert (row["nodes"], row["bad"]) == ({"n0": 1, "n1": 1}, "2 of 3 tasks run")
+
+
 def test_missing_forgotten_and_unknown_services() -> None:
     one = seen({"old": {**SERVICE, "described": False}, "all": ALL["all"]}, missing=["web"])
     page, _ = shown(one)
