@@ -65,7 +65,7 @@ workloads:
     # The names that results show: Swarm puts in the node and the number of the replica.
     env: {NODE: "{% raw %}{{.Node.Hostname}}{% endraw %}", WORKER: "{% raw %}{{.Task.Slot}}{% endraw %}"}
     replicas: 4
-    resources: {cpus: 0.5, memory_mb: 128, mbps: 1}
+    resources: {cpus: 0.5, memory_mb: 112, mbps: 1}
     read_only: true
     networks: [chess]
 
