@@ -59,7 +59,9 @@ class Mishaps:
         have = cluster.containers(self.settings)
         first = next((node.id for node in self.site.nodes if node.id in have), "")
         image = self._image(self._node(first).id)
-        like = next((node for node in self.site.nodes if node.id not in have), self.site.nodes[-1])
+        # A node that is being swapped has no container for a while, but its board stays.
+        there = {node.id for node in self.site.nodes if self._board(node.id).exists()} | set(have)
+        like = next((node for node in self.site.nodes if node.id not in there), self.site.nodes[-1])
         place = next(f"spare{n}" for n in itertools.count(1) if f"spare{n}" not in have)
         seed, begin = self._card(None), time.time()
         card = Path(seed).parent.name
@@ -72,7 +74,7 @@ class Mishaps:
             )
         cluster.forget_seeds(self.settings, [f"{cards.SPARE}/{card}"])
         rejoin.watch(self.settings, [card], begin, good="lobby")
-        node = "<id>" if like.id in have else like.id
+        node = "<id>" if like.id in there else like.id
         console.say(f"  to make it a node: salt-run rejoin.adopt card={card} node={node}")
 
     def swap_board(self, name: str) -> None:

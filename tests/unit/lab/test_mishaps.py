@@ -89,7 +89,7 @@ def test_a_held_node_without_a_key_may_get_a_card_because_it_cannot_be_released(
     assert [node.id for node in doing._ready("pi3")] == ["pi3"]
 
 
-@pytest.mark.parametrize(("there", "adopts"), [(["pi0", "pi3"], "pi1"), (None, "<id>")])
+@pytest.mark.parametrize(("there", "adopts"), [(["pi0", "pi3"], "pi2"), (None, "<id>")])
 def test_a_spare_is_put_into_a_pi_that_could_be_a_node_and_is_not(
     doing, monkeypatch, capsys, there, adopts
 ):
@@ -97,6 +97,7 @@ def test_a_spare_is_put_into_a_pi_that_could_be_a_node_and_is_not(
     have = dict.fromkeys(["head", "spare1", *(there or by_id)], "running")
     made = {}
     monkeypatch.setattr(cluster, "containers", lambda _: have)
+    boards.write(doing._board("pi1"), boards.make("lab", by_id["pi1"]))  # it is being swapped
     monkeypatch.setattr(cluster, "prepare_spare", lambda _: f"{cluster.SEEDS}/spare/card-1/seed")
     monkeypatch.setattr(cluster, "insert_card", lambda _, name, seed: made.update({name: seed}))
     monkeypatch.setattr(cluster, "forget_seeds", lambda _, seeds: made.update(gone=seeds))
