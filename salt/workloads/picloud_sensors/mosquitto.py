@@ -29,7 +29,7 @@ def config(folder: str, listen: str) -> str:
         "persistence false",
         "persistent_client_expiration 1h",
         "max_queued_messages 10000",
-        f"message_size_limit {2 * LONGEST}",
+        f"max_packet_size {4 * LONGEST}",
         f"memory_limit {LIMIT_MB * 1000 * 1000}",
         "connection_messages false",
         "log_dest stderr",
