@@ -169,6 +169,7 @@ def serve(image, command):
         salt pi4 pibenchmark.serve IMAGE 'timeout 600 iperf3 --server'
     """
     clear()
+    _pull(image)
     made = _make(image, "server", ["/bin/sh", "-c", command], host=True)
     try:
         _ask("start", made)

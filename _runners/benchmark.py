@@ -124,8 +124,8 @@ def table_(by="node", nodes=None, model=None, rack=None):
     nodes, model, rack
         Only these nodes, as for ``benchmark.run``.
 
-    A change is shown when no try of one run reaches any of the other. Results are compared only if
-    they were measured with the same versions of the programs.
+    A change is shown when no try of one run reaches any of the other, of three at least. Results
+    are compared only if they were measured with the same versions of the programs.
 
     CLI Example:
 

@@ -17,6 +17,10 @@ from picloud.benchmark.measures import MEASURES
 SAME = ("method", "size_mb", "sysbench", "iperf3")
 
 
+#: Tries of each of two runs without which nothing can be said of chance.
+LEAST = 3
+
+
 class Result(NamedTuple):
     """
     One measure of one node.
@@ -68,7 +72,7 @@ def change(now: Result, before: Result | None) -> Change | None:
     now, before
         The two.
 
-    A change is real when no try of one reaches any of the other.
+    A change is real when no try of one reaches any of the other, of three at least.
 
     >>> old = Result("pi3", 1.0, "memory", "pi1b", [100, 104, 108], {})
     >>> change(old._replace(samples=[130, 131, 150]), old)
@@ -76,8 +80,9 @@ def change(now: Result, before: Result | None) -> Change | None:
     """
     if before is None or not alike(now, before):
         return None
+    enough = min(len(now.samples), len(before.samples)) >= LEAST
     apart = min(now.samples) > max(before.samples) or max(now.samples) < min(before.samples)
-    return Change(now.value / before.value - 1, apart)
+    return Change(now.value / before.value - 1, enough and apart)
 
 
 def series(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:

@@ -62,7 +62,14 @@ def wheel(python: str, listed: str, folder: str) -> list[str]:
     """
     return [
         *(python, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"),
-        *("--no-cache-dir", "--no-deps", "--require-hashes", "--requirement", listed),
+        *(
+            "--no-cache-dir",
+            "--use-pep517",
+            "--no-deps",
+            "--require-hashes",
+            "--requirement",
+            listed,
+        ),
         *("--wheel-dir", folder),
     ]
 

@@ -100,8 +100,10 @@ def test_containers_a_second(engine):
 
 def test_a_server_takes_the_place_of_what_was_left(engine):
     engine.containers.return_value = [{"Id": "old"}]
+    engine.inspect_image.side_effect = [ImageNotFound("none", explanation="none"), {"Id": "x"}]
     assert pibenchmark.serve(IMAGE, "timeout 9 iperf3 --server") == "c1"
     engine.remove_container.assert_called_once_with("old", v=True, force=True)
+    engine.pull.assert_called_once_with(IMAGE)
     assert engine.containers.call_args.kwargs["filters"] == {"label": "picloud.benchmark"}
     assert made(engine)[0]["labels"] == {"picloud.benchmark": "server"}
 

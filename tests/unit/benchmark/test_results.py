@@ -25,6 +25,7 @@ def result(node="pi3", day=1, name="memory", samples=(100, 104, 108), model="pi1
         ([50, 52, 90], [100, 104, 108], (0.5 - 1, True)),
         ([107, 130, 140], [100, 104, 108], (0.25, False)),
         ([104], [104], (0.0, False)),
+        ([208, 209], [100, 104, 108], (208.5 / 104 - 1, False)),
     ],
 )
 def test_a_change_is_real_where_the_tries_do_not_meet(now, before, expected):
