@@ -6,8 +6,6 @@ import shutil
 import picloud_benchmark
 import picloud_watch
 import pytest
-import salt.config
-import salt.loader
 from picloud import tables
 from picloud.ledger import Ledger
 from picloud.workloads.seal import Build
@@ -20,35 +18,16 @@ SAID = {"memory": MEMORY, "network": f"== network_out\n{IPERF}\n== network_in\n{
 
 
 @pytest.fixture
-def opts(repo, tmp_path):
+def opts(repo, master, tmp_path):
     cloud = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        root_dir=str(tmp_path),
-        cachedir=str(tmp_path / "cache"),
-        pki_dir=str(tmp_path / "pki"),
-        sock_dir=str(tmp_path / "sock"),
-        module_dirs=[str(repo)],
-        ext_pillar=[{"picloud": {"path": str(cloud)}}],
-        picloud_database=f"sqlite:///{tmp_path}/ledger.db",
-        picloud_registry={"folder": str(tmp_path / "reg"), "storage": str(tmp_path / "stored")},
-        user="root",
-    )
-    return config
+    places = {"folder": str(tmp_path / "reg"), "storage": str(tmp_path / "stored")}
+    return master(cloud, picloud_registry=places)
 
 
 @pytest.fixture
-def run(opts):
+def run(salt_run):
     """Run a function of the runner; what it returned, and its exit status."""
-
-    def run(function, *args, **arguments):
-        context = {}
-        runner = salt.loader.runner(opts, context=context)
-        answer = runner[f"benchmark.{function}"](*args, **arguments)
-        return answer, context["retcode"]
-
-    return run
+    return lambda function, *args, **named: salt_run(f"benchmark.{function}", *args, **named)
 
 
 @pytest.fixture

@@ -15,39 +15,16 @@ ARCHS = ("armel", "armhf", "arm64", "amd64")
 
 
 @pytest.fixture
-def opts(repo, tmp_path):
+def opts(repo, master, tmp_path):
     cloud = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
-    (tmp_path / "pillar").mkdir()
-    (tmp_path / "pillar" / "top.sls").write_text("base: {}\n")
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        root_dir=str(tmp_path),
-        cachedir=str(tmp_path / "cache"),
-        pki_dir=str(tmp_path / "pki"),
-        sock_dir=str(tmp_path / "sock"),
-        module_dirs=[str(repo)],
-        pillar_dirs=[str(repo / "_pillar")],
-        pillar_roots={"base": [str(tmp_path / "pillar")]},
-        ext_pillar=[{"picloud": {"path": str(cloud)}}],
-        picloud_database=f"sqlite:///{tmp_path}/ledger.db",
-        picloud_registry={"folder": str(tmp_path / "reg"), "storage": str(tmp_path / "stored")},
-        user="root",
-    )
-    config["file_roots"] = config["pillar_roots"]
-    return config
+    places = {"folder": str(tmp_path / "reg"), "storage": str(tmp_path / "stored")}
+    return master(cloud, picloud_registry=places)
 
 
 @pytest.fixture
-def run(opts):
+def run(salt_run):
     """Run a function of the runner; what it returned, and its exit status."""
-
-    def run(function, *args, **arguments):
-        context = {}
-        answer = salt.loader.runner(opts, context=context)[f"image.{function}"](*args, **arguments)
-        return answer, context["retcode"]
-
-    return run
+    return lambda function, *args, **named: salt_run(f"image.{function}", *args, **named)
 
 
 @pytest.fixture

@@ -11,47 +11,24 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
 
 
 @pytest.fixture
-def opts(repo, tmp_path):
+def opts(repo, master, tmp_path):
     """Options of a master whose pi3 keeps something."""
     cloud = shutil.copytree(repo / "pillar" / "cloud", tmp_path / "cloud")
     rack = cloud / "racks" / "rack1.sls"
     rack.write_text(rack.read_text().replace("id: pi3,", "id: pi3, keep: [/srv/data],"))
-    (tmp_path / "pillar").mkdir()
-    (tmp_path / "pillar" / "top.sls").write_text("base: {}\n")
     (tmp_path / "key.pub").write_text(f"{HOST_KEY} picloud-keep\n")
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        root_dir=str(tmp_path),
-        cachedir=str(tmp_path / "cache"),
-        pki_dir=str(tmp_path / "pki"),
-        sock_dir=str(tmp_path / "sock"),
-        module_dirs=[str(repo)],
-        pillar_dirs=[str(repo / "_pillar")],
-        pillar_roots={"base": [str(tmp_path / "pillar")]},
-        ext_pillar=[{"picloud": {"path": str(cloud)}}],
-        picloud_database=f"sqlite:///{tmp_path}/ledger.db",
-        picloud_keep={
-            "repositories": str(tmp_path / "held"),
-            "records": str(tmp_path / "records"),
-            "host_key": str(tmp_path / "key.pub"),
-        },
-        user="root",
-    )
-    config["file_roots"] = config["pillar_roots"]
-    return config
+    places = {
+        "repositories": str(tmp_path / "held"),
+        "records": str(tmp_path / "records"),
+        "host_key": str(tmp_path / "key.pub"),
+    }
+    return master(cloud, picloud_keep=places)
 
 
 @pytest.fixture
-def run(opts):
+def run(salt_run):
     """Run a function of the runner; what it returned, and its exit status."""
-
-    def run(function, **arguments):
-        context = {}
-        answer = salt.loader.runner(opts, context=context)[f"keep.{function}"](**arguments)
-        return answer, context["retcode"]
-
-    return run
+    return lambda function, **arguments: salt_run(f"keep.{function}", **arguments)
 
 
 def test_a_node_learns_the_way_from_its_pillar(opts, tmp_path):

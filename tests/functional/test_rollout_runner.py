@@ -59,15 +59,9 @@ def ledger(opts):
 
 
 @pytest.fixture
-def run(opts, ledger):
-    """Run a function as ``salt-run`` does; what it says, and the exit status."""
-
-    def ask(function, **kwargs):
-        context = {}
-        said = salt.loader.runner(opts, context=context)[f"rollout.{function}"](**kwargs)
-        return said, context.get("retcode", 0)
-
-    return ask
+def run(salt_run, ledger):
+    """Run a function of the runner; what it returned, and its exit status."""
+    return lambda function, **arguments: salt_run(f"rollout.{function}", **arguments)
 
 
 @pytest.fixture

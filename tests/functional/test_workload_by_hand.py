@@ -37,30 +37,13 @@ def swarm(monkeypatch):
 
 
 @pytest.fixture
-def opts(repo, tmp_path):
+def opts(repo, master, tmp_path):
     """A master with the shipped nodes and one workload, whose managers have all joined."""
     cloud = shutil.copytree(
         repo / "pillar" / "cloud", tmp_path / "cloud", ignore=shutil.ignore_patterns("workloads*")
     )
     (cloud / "workloads.sls").write_text(WORKLOADS)
-    (tmp_path / "pillar").mkdir()
-    (tmp_path / "pillar" / "top.sls").write_text("base: {}\n")
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        root_dir=str(tmp_path),
-        cachedir=str(tmp_path / "cache"),
-        pki_dir=str(tmp_path / "pki"),
-        sock_dir=str(tmp_path / "sock"),
-        module_dirs=[str(repo)],
-        pillar_dirs=[str(repo / "_pillar")],
-        pillar_roots={"base": [str(tmp_path / "pillar")]},
-        ext_pillar=[{"picloud": {"path": str(cloud)}}],
-        picloud_database=f"sqlite:///{tmp_path}/ledger.db",
-        user="root",
-        __role="master",
-    )
-    config["file_roots"] = config["pillar_roots"]
+    config = master(cloud)
     for name in MANAGERS:
         KeyStore(config).accept(name, f"key of {name}\n")
     return config
@@ -73,16 +56,10 @@ def pillar(opts):
 
 
 @pytest.fixture
-def run(opts, swarm, pillar):
-    """Run a function as ``salt-run`` does; what it says, and the exit status."""
+def run(salt_run, swarm, pillar):
+    """Run a function of the runner; what it returned, and its exit status."""
     swarm.described = lambda: pillar("pi0")["workloads"]["services"]["web"]["replicas"]
-
-    def ask(function, *args, **kwargs):
-        context = {}
-        said = salt.loader.runner(opts, context=context)[f"workload.{function}"](*args, **kwargs)
-        return said, context.get("retcode", 0)
-
-    return ask
+    return lambda function, *args, **named: salt_run(f"workload.{function}", *args, **named)
 
 
 def test_the_status_has_a_row_for_each_workload(run, swarm):
