@@ -19,7 +19,7 @@ import salt.crypt
 from picloud import cards, suggest
 from picloud.rejoin.steps import BY_HAND
 
-from lab import boards, cluster, console, converge, description, lock, rejoin
+from lab import boards, cluster, console, converge, description, lock, rejoin, web
 from lab.cluster import docker, execute
 from lab.description import Node, Site
 from lab.errors import LabError
@@ -226,7 +226,7 @@ class Mishaps:
     def _replace(self, step: str, name: str, seed: str) -> None:
         """Throw a node's disk away, and put the card of a seed into the same board."""
         node, image = self._node(name), self._image(name)
-        applied = converge.fingerprint(self.settings.checkout)
+        applied = converge.fingerprint(self.settings.checkout) + web.built(self.settings)
         converge.forget(self.settings, [name])
         board, begin = boards.read(self._board(name)), time.time()
         with console.step(step) as now:
