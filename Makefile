@@ -121,7 +121,7 @@ test: lint ## every level: check, then integration and lab tests (root)
 	    -d /usr/lib/python3/dist-packages/paho || \
 	    lab/host-packages mosquitto mosquitto-clients python3-paho-mqtt
 	@failed=0; $(QUICK) || failed=1; \
-	$(BIN)/pytest tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
+	$(BIN)/pytest --durations=30 tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
 
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
 	@$(BIN)/pytest tests -m slow
