@@ -102,11 +102,11 @@ class Head:
                 stderr=out,
                 start_new_session=True,
             )
-        self.wait(self._answers, 90)
+        self.wait(self._answers, 150)
         self.keys = KeyStore(self.opts)  # its folders are there now
         if engine:
             # Its process is there before it hears anything; its first round ends with a sweep.
-            self.wait(lambda: self.ledger.marks.at(LISTENED) != before, 60)
+            self.wait(lambda: self.ledger.marks.at(LISTENED) != before, 150)
 
     def kill(self):
         """Pull the plug: no process of it lives on."""
