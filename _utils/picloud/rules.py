@@ -52,6 +52,7 @@ RULES: dict[str, str] = {
     "bad-option": "names of firmware options are well-formed",
     "bad-package": "names of packages are well-formed",
     "bad-path": "paths are absolute",
+    "bad-requirement": "packages of PyPI are pinned by version and hash",
     "bad-serial": "board serials are well-formed",
     "bad-slot": "slots are tower/position",
     "bad-ssh-key": "SSH public keys are well-formed",
