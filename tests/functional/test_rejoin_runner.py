@@ -22,8 +22,21 @@ SERIAL, MAC = "10000000a3c1d2e4", "b8:27:eb:c1:d2:e4"
 CARD = "card-0123456789ab"
 
 
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """Make a master's key pair, which takes longer than most of these tests."""
+    folder = tmp_path_factory.mktemp("master")
+    config = salt.config.master_config(None)
+    config.update(root_dir=str(folder), pki_dir=str(folder / "pki"), cachedir=str(folder / "cache"))
+    config.update(user="root", __role="master")
+    config["keys.cache_driver"] = "localfs_key"
+    salt.crypt.MasterKeys(config)
+    return folder / "pki"
+
+
 @pytest.fixture
-def opts(repo, tmp_path):
+def opts(repo, tmp_path, pki):
+    shutil.copytree(pki, tmp_path / "pki")
     overrides = {
         "root_dir": str(tmp_path),
         "pki_dir": str(tmp_path / "pki"),
@@ -36,7 +49,6 @@ def opts(repo, tmp_path):
     (tmp_path / "master").write_text("")
     config = salt.config.master_config(str(tmp_path / "master"))
     config.update(overrides, __role="master")
-    salt.crypt.MasterKeys(config)
     KeyStore(config).accept("pi3", "public\n")
     KeyStore(config).accept(CARD, "spare\n")
     return config

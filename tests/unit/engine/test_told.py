@@ -1,12 +1,11 @@
 """What the public hooks say of a node that waits for an admin: once, and again when it changes."""
 
 import pytest
-import salt.crypt
 from cryptography.hazmat.primitives import serialization
 from picloud.identity import CardState, fingerprint
 from picloud.ledger import CardRow, Hint
 
-from tests.unit.engine.test_way_back import NEW, OWN, Head
+from tests.unit.engine.test_way_back import NEW, OWN, Head, key_pair
 
 SPARE = "card-0123456789ab"
 
@@ -16,7 +15,7 @@ def head(tmp_path, monkeypatch):
     """Return an engine that lets an admin confirm boards, with a node and a spare card."""
     head = Head(tmp_path, monkeypatch, {"boards": "confirm"})
     head.card("pi0")
-    private, public = salt.crypt.gen_keys(2048)
+    private, public = key_pair(SPARE)
     row = CardRow(SPARE, None, True, fingerprint(public), CardState.ISSUED, public=public)
     head.ledger.cards.add([row])
     head.engine.keys.store[SPARE] = public

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import cache
 from types import SimpleNamespace
 
 import picloud_salt
@@ -21,6 +22,10 @@ from tests.unit.engine.test_requests import Bus, Jobs, Keys
 OWN = {"pi0": "00000000e0000001", "pi1": "00000000e0000002"}
 NEW = "00000000e0000077"
 GOOD = {"error": None, "states": 3, "failed": [], "would": []}
+
+
+#: The key pair of a name, made once: that takes longer than most of these tests.
+key_pair = cache(lambda _name: salt.crypt.gen_keys(2048))
 
 
 class Head:
@@ -50,7 +55,7 @@ class Head:
 
     def card(self, node, name="card-000000000000"):
         """A card of a node, in use."""
-        private, public = salt.crypt.gen_keys(2048)
+        private, public = key_pair(node)
         row = CardRow(
             f"{name[:-1]}{node[-1]}",
             node,
