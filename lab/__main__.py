@@ -294,7 +294,6 @@ def _clean(settings: Settings) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point; returns the exit status."""
-    logging.getLogger("salt").setLevel(logging.CRITICAL)
     options = _parser().parse_args(argv)
     checkout = options.checkout.resolve()
     cache = (options.cache or checkout / ".cache" / "lab").resolve()
@@ -341,4 +340,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Whoever calls main() has log levels of its own.
+    logging.getLogger("salt").setLevel(logging.CRITICAL)
     sys.exit(main(sys.argv[1:]))
