@@ -1,6 +1,7 @@
 """Images on a real master and real nodes: built, pulled by digest, refused, collected, gone."""
 
 import json
+import re
 import time
 
 import pytest
@@ -187,7 +188,10 @@ def test_what_newer_builds_replaced_is_collected(registry: Apart, image: dict):
     assert said["freed"] > 0
     gone = f"head.pi.example:5000/picloud/hello@{image['digest']}"
     registry.execute("pi1", "docker", "image", "rm", "--force", gone, check=False)
-    assert "not found" in registry.execute("pi1", "docker", "pull", gone, check=False).stderr
+    pulled = registry.execute("pi1", "docker", "pull", gone, check=False)
+    assert pulled.returncode
+    # Docker Engine may still have the manifest from before; what it names is gone in any case.
+    assert re.search("not found|unknown blob", pulled.stderr), pulled.stderr
     for tag, digest in digests.items():
         full = f"head.pi.example:5000/picloud/hello@{digest}"
         assert run(registry, full) == f"text {tag}"
