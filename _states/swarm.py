@@ -153,9 +153,10 @@ def joined(name, managers, role="worker", token=None, *, advertise_addr=None, la
     Ensure that this node is in the swarm of some managers.
 
     A node that is in a swarm none of whose managers is among them, or of which the token says
-    that the managers have it no more, leaves that one and joins anew. A node that only cannot
-    reach its managers stays: that is an error. The role of a node that is in the swarm is changed
-    by a manager (``swarmnode.present``), not by the node.
+    that the managers have it no more, leaves that one and joins anew; so does a worker whose
+    joining ended with an error, before it had an id in the swarm. A node that only cannot reach
+    its managers stays: that is an error. The role of a node that is in the swarm is changed by a
+    manager (``swarmnode.present``), not by the node.
 
     name
         Any name; it is not used.
@@ -186,7 +187,7 @@ def joined(name, managers, role="worker", token=None, *, advertise_addr=None, la
             raise SaltInvocationError(f"role: must be worker or manager, is {role!r}")
         if not isinstance(managers, list) or not managers:
             raise SaltInvocationError(f"managers: must be a list of addresses, is {managers!r}")
-        now = _member(managers, token)
+        now = _member(managers, token, role)
         if now["state"] == "active":
             if now["role"] != role:
                 raise CommandExecutionError(
@@ -227,12 +228,17 @@ def joined(name, managers, role="worker", token=None, *, advertise_addr=None, la
     return ret
 
 
-def _member(managers, token):
-    """What the node knows of its swarm; a wrong one has the state ``foreign`` or ``forgotten``."""
+def _member(managers, token, role):
+    """
+    What the node knows of its swarm; a wrong one has the state ``foreign``, ``forgotten``, or
+    ``unfinished``: managers that were busy did not answer a joining worker in time.
+    """
     now = __salt__["swarm.info"]()
     if now["state"] != "inactive" and token and __salt__["swarm.is_forgotten"](token):
         return {**now, "state": "forgotten"}
     now = _ready()
+    if now["state"] == "error" and now["node_id"] is None and token and role == "worker":
+        return {**now, "state": "unfinished"}
     if now["state"] == "error":
         raise CommandExecutionError(
             f"This node is in a swarm that does not work: {now['error']}. If its managers have "

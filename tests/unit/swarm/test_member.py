@@ -186,6 +186,18 @@ def test_a_node_its_managers_still_have_stays(engine, manager_of, key, monkeypat
     assert engine.asked == []
 
 
+@pytest.mark.parametrize("role", ["worker", "manager"])
+def test_a_worker_whose_joining_timed_out_joins_anew(engine, sealed, testmode, role):
+    engine.state, engine.role, engine.error = "error", None, "context deadline exceeded"
+    ret = states.joined("x", ["10.80.1.1"], role, sealed(role))
+    if role == "manager":  # it may have others' votes in its keeping
+        assert (ret["result"], ret["changes"], engine.asked) == (False, {}, [])
+        return
+    assert ret["result"] is (None if testmode else True)
+    assert ret["changes"] == {"swarm": {"old": "unfinished", "new": "worker"}}
+    assert engine.asked == ([] if testmode else ["leave_swarm", "join_swarm"])
+
+
 def test_a_node_that_waits_for_its_managers_stays(engine, sealed, monkeypatch, testmode):
     engine.state, engine.managers = "pending", ["10.80.1.1:2377"]
     clock = iter(range(0, 10**6, 30))
