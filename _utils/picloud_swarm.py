@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds until nodes that have not answered are asked whether they are still at it.
 ASK_S = 10
+#: Nodes that join the swarm of a site at once. Docker Engine gives up a joining after 20 s, and
+#: managers on Pi boards that 56 nodes ask at once do not get them all done in that time.
+AT_ONCE = 8
 SLS = "swarm.init"
 
 
@@ -201,7 +204,10 @@ class Swarms:
             self._ledger.swarms.put(Swarm(site, plan.via, plan.cluster, time.time()))
         refused = dict(plan.refused)
         given = self._give(plan, refused)
-        failed = self._apply(given)
+        failed = {}
+        for begin in range(0, len(given), AT_ONCE):
+            with self._alone(site):
+                failed |= self._apply(given[begin : begin + AT_ONCE])
         refused |= failed
         self._ledger.swarms.taken([name for name in given if name not in failed])
         if given or plan.changed:
@@ -222,7 +228,7 @@ class Swarms:
 
     @contextlib.contextmanager
     def _alone(self, site):
-        """Let one process or thread of this master at a time decide about a site."""
+        """Let one process or thread of this master at a time decide about a site, or change it."""
         path = Path(self._opts["cachedir"], "picloud", f"swarm-{site}.lock")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("w") as handle:

@@ -138,6 +138,14 @@ def test_batches_at_the_same_time_begin_one_swarm(swarms, nodes):
     assert begun[:2] == ["pi0", "pi0"]
 
 
+def test_a_rack_joins_a_few_nodes_at_a_time(swarms, nodes):
+    rack = [f"pi{number}" for number in range(14)]
+    (found,) = swarms.join(rack)
+    assert found.refused == {}
+    applied = [len(names) for function, names in nodes.asked if function == "state.apply"]
+    assert applied == [1, 1, 8, 5, 1]
+
+
 def test_who_is_in_is_asked_once_and_nothing_else_happens(swarms, nodes):
     swarms.join(["pi0", "pi1"])
     nodes.asked.clear()
