@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -342,4 +343,6 @@ def main(argv: list[str]) -> int:
 if __name__ == "__main__":
     # Whoever calls main() has log levels of its own.
     logging.getLogger("salt").setLevel(logging.CRITICAL)
+    # What it runs ends with it then, as with Ctrl-C: nothing goes on making what down removes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
