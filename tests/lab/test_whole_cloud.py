@@ -17,7 +17,7 @@ def whole(repo, tmp_path_factory):
     """All nodes of the description, up and converged, beside whatever else runs."""
     if os.geteuid() != 0:
         pytest.fail("the lab needs root: run make test-slow as root or with sudo")
-    apart = Apart("picloud-all", repo, tmp_path_factory.mktemp("all") / "checkout", "10.82.")
+    apart = Apart("picloud-all", repo, tmp_path_factory.mktemp("all") / "checkout", "10.86.")
     with apart.running("all") as running:
         yield running
 
