@@ -23,7 +23,7 @@ CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _uti
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down shell logs salt run swap spare swap-board exchange clone impostor powercut chess \
-        validate schema check test test-slow bench images wheels \
+        validate schema check test test-integration test-lab test-slow bench images wheels \
         lint fmt clean
 
 help: ## list the targets
@@ -120,13 +120,20 @@ test: lint ## every level: check, then integration and lab tests (root)
 	@test -x /usr/sbin/mosquitto -a -x /usr/bin/mosquitto_pub -a \
 	    -d /usr/lib/python3/dist-packages/paho || \
 	    lab/host-packages mosquitto mosquitto-clients python3-paho-mqtt
-	@failed=0; $(QUICK) || failed=1; \
-	$(BIN)/pytest --durations=30 tests/integration tests/lab -m "not slow" || failed=1; exit $$failed
+	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-integration test-lab && exit $$quick
+
+# Beside each other: a lab waits a lot. What is said of the integration tests comes in one piece.
+test-integration:
+	@mkdir -p build; $(BIN)/pytest --durations=15 -m "not slow" tests/integration > build/$@.log 2>&1; \
+	    status=$$?; cat build/$@.log; exit $$status
+
+test-lab:
+	@$(BIN)/pytest --durations=30 -m "not slow" tests/lab
 
 test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
 	@$(BIN)/pytest tests -m slow
 
-bench: venv ## measure, ONLY=pillar|compile|placement|chess|highstate|lab|lab_all|admission|storm|rejoin; both sides in one run
+bench: venv ## measure, ONLY=pillar|compile|placement|chess|highstate|lab|lab_all|swarm|swarm_all|admission|storm|rejoin; both sides in one run
 	@$(ENV) $(BIN)/python -m bench $(ONLY)
 
 images: venv ## build the lab's images and archives only

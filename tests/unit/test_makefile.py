@@ -88,3 +88,21 @@ def test_a_venv_of_ones_own_is_refreshed(checkout):
     assert done.returncode == 0, done.stderr
     assert "pip" in calls(checkout)
     assert (checkout / ".venv/.made").exists()
+
+
+LEVELS = ("tests/unit", "tests/integration", "tests/lab")
+PYTEST = """#!/bin/sh
+echo "$@" >> calls
+case "$*" in *"$FAILS"*) exit 1;; esac
+"""
+
+
+@pytest.mark.parametrize("fails", [*LEVELS, "nothing"])
+def test_every_level_is_run_and_none_fails_unseen(checkout, fails):
+    for name, text in ((".venv/bin/pytest", PYTEST), ("lab/host-packages", "#!/bin/sh\n")):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        (checkout / name).write_text(text)
+        (checkout / name).chmod(0o755)
+    done = make(checkout, "-o", "lint", "test", f"FAILS={fails}")
+    assert bool(done.returncode) == (fails in LEVELS), done.stdout + done.stderr
+    assert all(any(level in call for call in calls(checkout)) for level in LEVELS)
