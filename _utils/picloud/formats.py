@@ -49,6 +49,8 @@ SSH_KEY = (
 PATH = r"^/[^\s]*$"
 #: A path that needs no quotes in a unit of systemd, nor in a list of Borg.
 KEPT_PATH = r"^(/[A-Za-z0-9_.+@=,-]+)+$"
+#: Paths by pattern, in which a shell finds nothing but `*` to do.
+GLOB = r"^(/[A-Za-z0-9_.+@=,*-]+)+$"
 #: Debian package names: Policy, section 5.6.1.
 PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 #: A requirement of pip that can be nothing but what it says.
@@ -124,6 +126,11 @@ FORMATS: dict[str, Format] = {
         "is not a path that can be kept",
         "begin it with /, end it without, and use letters, digits and _ . + @ = , -",
     ),
+    GLOB: Format(
+        "bad-path",
+        "is not a path, with * for any text",
+        "begin it with /, end it without, and use letters, digits and _ . + @ = , - *",
+    ),
     PACKAGE: Format("bad-package", "is not a package name", "write the name apt knows: docker.io"),
     VERSION: Format(
         "bad-version", "is not a package version", 'write what apt shows, * for any: "20.10.24*"'
@@ -176,6 +183,7 @@ User = Annotated[str, _text(USER)]
 SshKey = Annotated[str, _text(SSH_KEY)]
 AbsolutePath = Annotated[str, _text(PATH)]
 KeptPath = Annotated[str, _text(KEPT_PATH)]
+Glob = Annotated[str, _text(GLOB)]
 Package = Annotated[str, _text(PACKAGE)]
 Requirement = Annotated[str, _text(REQUIREMENT)]
 Version = Annotated[str, _text(VERSION)]

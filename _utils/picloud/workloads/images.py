@@ -34,6 +34,9 @@ class ImageBuild(Model):
     pip: f.Many[f.Requirement] = ()
     """Packages of PyPI, `name==version --hash=sha256:...`, with all that they need from there; for
     what Debian has not. `python3` is one of `packages` then, and none has compiled code."""
+    exclude: f.Many[f.Glob] = ()
+    """Paths of what these bring and nobody needs: left out, with all that is below them. `*` stands
+    for any text without `/`; each is the path of something."""
     files: dict[f.AbsolutePath, ImageFile] = Field(default_factory=dict)
     """Files beside those of the packages, by their path in the image."""
     env: dict[f.Variable, f.Text] = Field(default_factory=dict)

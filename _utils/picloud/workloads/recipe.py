@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from picloud.workloads import excluded
 from picloud.workloads.images import ContainerImage, ImageBuild
 
 if TYPE_CHECKING:
@@ -166,7 +167,8 @@ def described(image: ContainerImage, files: Iterable[Made]) -> str:
 
 def _said(build: ImageBuild) -> dict[str, object]:
     """What a build says; a key that is not used changes no digest of before there was one."""
-    return build.model_dump(exclude={"files"} if build.pip else {"files", "pip"})
+    unused = {key for key in ("pip", "exclude") if not getattr(build, key)}
+    return build.model_dump(exclude={"files", *unused})
 
 
 def layered(build: ImageBuild, arch: str, files: Iterable[Made], lists: str, date: datetime) -> str:
@@ -181,7 +183,10 @@ def layered(build: ImageBuild, arch: str, files: Iterable[Made], lists: str, dat
         The latest that a file may be dated.
     """
     said = [VERSION, build.suite, sorted(build.packages), arch, _contents(files), lists]
-    return _digest([*said, date.isoformat(), *([sorted(build.pip)] if build.pip else [])])
+    # What is not used changes no digest of before there was such a key.
+    pip = [sorted(build.pip)] if build.pip else []
+    exclude = [{"exclude": sorted(build.exclude)}] if build.exclude else []
+    return _digest([*said, date.isoformat(), *pip, *exclude])
 
 
 def _contents(files: Iterable[Made]) -> list[list[object]]:
@@ -292,6 +297,7 @@ def command(
         *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
         *(f"--aptopt={option}" for option in options),
         *(f"--customize-hook={hook}" for hook in hooks),
+        *([f"--customize-hook={excluded.remove(build.exclude)}"] if build.exclude else []),
         f"--customize-hook=tar-in {files} /",
         f"--customize-hook={query} >{listing}",
         f'--customize-hook=cd "$1" && rm -rf {" ".join(WIPE)}',

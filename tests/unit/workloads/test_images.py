@@ -175,6 +175,7 @@ def test_only_lists_of_its_own_architectures_make_an_image_old() -> None:
         {"archs": ("armel",)},
         {"build": BUILD.model_copy(update={"args": ()})},
         {"build": BUILD.model_copy(update={"packages": ("busybox", "curl")})},
+        {"build": BUILD.model_copy(update={"exclude": ("/srv/*",)})},
     ],
 )
 def test_another_description_is_another_image(change: dict[str, Any]) -> None:
