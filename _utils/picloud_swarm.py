@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds until nodes that have not answered are asked whether they are still at it.
 ASK_S = 10
-#: Nodes that join the swarm of a site at once. Docker Engine gives up a joining after 20 s, and
-#: managers on Pi boards that 56 nodes ask at once do not get them all done in that time.
+#: Nodes that join the swarm of a site at once: Docker Engine gives up a joining after 20 s, which
+#: managers on small boards may need for many.
 AT_ONCE = 8
 SLS = "swarm.init"
 

@@ -20,7 +20,7 @@ SYSCTLS = {
     "kernel.keys.maxkeys": 20000,
     "kernel.keys.maxbytes": 2000000,
     # One table of neighbours for all containers: the swarm of 56 nodes has 56 in each. When it is
-    # full, nodes have "no route" to each other and cannot join; up to the first, nothing is dropped.
+    # full, nodes have "no route" to each other and cannot join.
     "net.ipv4.neigh.default.gc_thresh3": 16384,
     "net.ipv4.neigh.default.gc_thresh2": 8192,
     "net.ipv4.neigh.default.gc_thresh1": 4096,
