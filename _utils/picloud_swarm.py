@@ -28,6 +28,8 @@ ASK_S = 10
 #: Nodes that join the swarm of a site at once: Docker Engine gives up a joining after 20 s, which
 #: managers on small boards may need for many.
 AT_ONCE = 8
+#: How often a manager is told to lay labels on who joined: nobody else does before its highstate.
+TRIES = 3
 SLS = "swarm.init"
 
 
@@ -212,19 +214,22 @@ class Swarms:
         self._ledger.swarms.taken([name for name in given if name not in failed])
         if given or plan.changed:
             # Who leads lays labels on who joined, and takes away what was there before a new card.
-            self._warn(site, self._apply([plan.via]))
+            self._lead(site, plan.via)
         return Outcome(site, [name for name in wanted if name not in refused], refused)
 
     def _begin(self, site, manager):
         """Let a manager begin the swarm, and then keep what a manager that leads does."""
         first = self._ledger.swarms.begin(site, manager, time.time())
-        failed = self._apply([first.manager]) or self._apply([first.manager])
-        self._warn(site, failed)
+        self._apply([first.manager])
+        self._lead(site, first.manager)
 
-    @staticmethod
-    def _warn(site, failed):
-        for name, why in failed.items():
-            log.warning("Swarm of %s: %s: %s", site, name, why)
+    def _lead(self, site, manager):
+        """Have a manager do what one that leads does; a busy one may not answer at first."""
+        for _ in range(TRIES):
+            failed = self._apply([manager])
+            if not failed:
+                return
+            log.warning("Swarm of %s: %s: %s", site, manager, failed[manager])
 
     @contextlib.contextmanager
     def _alone(self, site):

@@ -146,6 +146,18 @@ def test_a_rack_joins_a_few_nodes_at_a_time(swarms, nodes):
     assert applied == [1, 1, 8, 5, 1]
 
 
+@pytest.mark.parametrize("silent", [0, 1, 2, 5])
+def test_a_manager_too_busy_to_answer_is_told_again_who_joined(swarms, nodes, silent):
+    swarms.join(["pi0"])
+    nodes.asked.clear()
+    answers, apply = iter([False] * silent), nodes.apply
+    nodes.apply = lambda name: next(answers, {}) if name == "pi0" else apply(name)
+    (found,) = swarms.join(["pi1"])
+    assert found.refused == {}
+    told = [names for function, names in nodes.asked if function == "state.apply"]
+    assert told == [["pi1"], *[["pi0"]] * min(silent + 1, 3)]
+
+
 def test_who_is_in_is_asked_once_and_nothing_else_happens(swarms, nodes):
     swarms.join(["pi0", "pi1"])
     nodes.asked.clear()
