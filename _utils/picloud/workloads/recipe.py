@@ -31,11 +31,14 @@ ROLLING = ("sid", "unstable", "experimental", "testing")
 #: What nobody reads in a container; licences stay.
 LEFT_OUT = ("doc/*", "man/*", "info/*", "locale/*/*", "lintian/*")
 KEPT = ("doc/*/copyright",)
+#: Where packages with alternatives, such as Java, link manual pages, and fail when it is not there.
+MANUALS = tuple(f"usr/share/man/man{section}" for section in range(1, 9))
 #: What may differ from one making to the next, and is of no use in an image.
 WIPE = (
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/hostname",
     "etc/resolv.conf",
+    "usr/share/man/*",
     "var/log/alternatives.log",
     "var/log/apt",
     "var/log/dpkg.log",
@@ -295,6 +298,7 @@ def command(
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={share}/{path}" for path in LEFT_OUT),
         *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
+        f'--essential-hook=cd "$1" && mkdir -p {" ".join(MANUALS)}',
         *(f"--aptopt={option}" for option in options),
         *(f"--customize-hook={hook}" for hook in hooks),
         *([f"--customize-hook={excluded.remove(build.exclude)}"] if build.exclude else []),

@@ -202,6 +202,10 @@ def test_mmdebstrap_is_told_where_from_for_what_and_what_to_leave_out() -> None:
     assert words[-5:] == ["bookworm", "-", *(one.line for one in parts)]
     wipe = next(word for word in words if "rm -rf" in word)
     assert "etc/apt/apt.conf.d/99mmdebstrap" in wipe
+    # Debian's Java links its manual page, which is left out, and does not install without a folder.
+    (manuals,) = (word for word in words if word.startswith("--essential-hook="))
+    assert "usr/share/man/man1" in manuals.split("mkdir -p ")[1].split()
+    assert "usr/share/man/*" in wipe.split()
     assert not any(path.startswith("/") for path in wipe.split("rm -rf ")[1].split())
     bare = recipe.command(
         ImageBuild(suite="sid"), "arm64", parts, options=[], files="f", listing="l"
