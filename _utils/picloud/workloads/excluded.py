@@ -7,6 +7,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+#: What nobody reads in a container; licences stay.
+LEFT_OUT = ("doc/*", "man/*", "info/*", "locale/*/*", "lintian/*")
+KEPT = ("doc/*/copyright",)
+SHARE = "/usr/share"
 #: Each pattern in turn, as the shell of the image finds its paths.
 EACH = (
     "for pattern do set -- $pattern;"
@@ -27,3 +31,22 @@ def remove(paths: Sequence[str]) -> str:
     It runs inside the image, where no link leads to anything of the machine that builds.
     """
     return f'chroot "$1" {shlex.join(["sh", "-c", EACH, "exclude", *paths])}'
+
+
+def leave_out() -> str:
+    """
+    Return the command with which mmdebstrap removes what nobody reads of the packages that it
+    extracts, and tells dpkg to leave it out of those to come.
+
+    Told from the beginning, mmdebstrap starts a filter in Python for each package that it extracts,
+    which takes as long as half of all else.
+    """
+    rules = [f"path-exclude={SHARE}/{path}" for path in LEFT_OUT]
+    rules += [f"path-include={SHARE}/{path}" for path in KEPT]
+    out = " -o ".join(f"-path './{path}'" for path in LEFT_OUT)
+    kept = " ".join(f"! -path './{path}'" for path in KEPT)
+    return (
+        f'cd "$1{SHARE}" && find . ! -type d \\( {out} \\) {kept} -delete'
+        f" && find . -type d \\( {out} \\) -empty -delete"
+        f" && printf '%s\\n' {shlex.join(rules)} >>\"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\""
+    )

@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     from picloud.schema import Image
 
 #: Raised when images come out differently from the same description.
-VERSION = 1
+VERSION = 2
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
 COMPONENTS = ("main",)
 #: Releases that are not released: Debian has neither updates nor security for them.
 ROLLING = ("sid", "unstable", "experimental", "testing")
-#: What nobody reads in a container; licences stay.
-LEFT_OUT = ("doc/*", "man/*", "info/*", "locale/*/*", "lintian/*")
-KEPT = ("doc/*/copyright",)
 #: Where packages with alternatives, such as Java, link manual pages, and fail when it is not there.
 MANUALS = tuple(f"usr/share/man/man{section}" for section in range(1, 9))
 #: What may differ from one making to the next, and is of no use in an image.
@@ -284,7 +281,6 @@ def command(
     hooks
         What else is done, after the packages and before the image's own files.
     """
-    share = "/usr/share"
     query = "dpkg-query --admindir=\"$1/var/lib/dpkg\" -W -f '${Package} ${Version}\\n'"
     return [
         "mmdebstrap",
@@ -296,8 +292,7 @@ def command(
         *([f"--include={','.join(build.packages)}"] if build.packages else []),
         # What was cut short is made anew: dpkg need not see each file on the disk.
         "--dpkgopt=force-unsafe-io",
-        *(f"--dpkgopt=path-exclude={share}/{path}" for path in LEFT_OUT),
-        *(f"--dpkgopt=path-include={share}/{path}" for path in KEPT),
+        f"--extract-hook={excluded.leave_out()}",
         f'--essential-hook=cd "$1" && mkdir -p {" ".join(MANUALS)}',
         *(f"--aptopt={option}" for option in options),
         *(f"--customize-hook={hook}" for hook in hooks),

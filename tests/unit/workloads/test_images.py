@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,6 +213,34 @@ def test_mmdebstrap_is_told_where_from_for_what_and_what_to_leave_out() -> None:
         ImageBuild(suite="sid"), "arm64", parts, options=[], files="f", listing="l"
     )
     assert not any(word.startswith("--include") for word in bare)
+
+
+def test_what_nobody_reads_is_left_out(tmp_path: Path) -> None:
+    shared = ("doc/dash/copyright", "doc/dash/changelog.gz", "man/man1/sh.1.gz", "info/dir.gz")
+    shared += ("locale/locale.alias", "locale/de/LC_MESSAGES/dash.mo", "dash/manual/one")
+    for name in shared:
+        (tmp_path / "usr/share" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "usr/share" / name).touch()
+    told = tmp_path / "etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+    told.parent.mkdir(parents=True)
+    told.write_text("force-unsafe-io\n", "utf-8")
+    words = recipe.command(
+        BUILD, "armel", recipe.archives(BUILD, []), options=[], files="", listing=""
+    )
+    (hook,) = (word for word in words if word.startswith("--extract-hook="))
+    script = hook.removeprefix("--extract-hook=")
+    subprocess.run(["sh", "-c", script, "sh", str(tmp_path)], cwd="/", check=True)
+    left = [path for path in (tmp_path / "usr/share").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "usr/share")) for path in left} == {
+        "doc/dash/copyright",
+        "locale/locale.alias",
+        "dash/manual/one",
+    }
+    assert not (tmp_path / "usr/share/man/man1").exists()
+    first, *rules = told.read_text("utf-8").splitlines()
+    assert first == "force-unsafe-io"
+    assert "path-exclude=/usr/share/locale/*/*" in rules
+    assert rules[-1] == "path-include=/usr/share/doc/*/copyright"
 
 
 @pytest.mark.parametrize(
