@@ -8,7 +8,9 @@ what was found so far at once.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
+import socket
 import sys
 import time
 import urllib.error
@@ -23,12 +25,33 @@ from picloud_chess.pages import text
 #: Seconds in which a front that is there can be reached, and those that an answer may take.
 REACHED_S, ANSWERED_S = 3, 3600
 
-# Nodes are neighbours: a proxy for the world outside does not know them.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+#: Seconds of silence after which the front's system is asked whether it is there, and again after;
+#: how often in vain until the front is taken for lost.
+_KEEPALIVE = {"TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 
 
 class AskError(Exception):
     """There is no answer; the text says why."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """Ends within seconds when the other side has lost its power, however long an answer takes."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):  # each system has names of its own
+                self.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class _Handler(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, request)
+
+
+# Nodes are neighbours: a proxy for the world outside does not know them.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Handler())
 
 
 def ask(fronts: Sequence[str], fields: dict[str, str], patience: float = 60) -> dict[str, Any]:
