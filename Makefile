@@ -120,6 +120,8 @@ test: lint ## every level: check, then integration and lab tests (root)
 	@test -x /usr/sbin/mosquitto -a -x /usr/bin/mosquitto_pub -a \
 	    -d /usr/lib/python3/dist-packages/paho || \
 	    lab/host-packages mosquitto mosquitto-clients python3-paho-mqtt
+	@test -n "$(wildcard /usr/lib/jvm/java-17-openjdk-*/bin/java)" || \
+	    lab/host-packages openjdk-17-jre-headless
 	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-integration test-lab && exit $$quick
 
 # Beside each other: a lab waits a lot. What is said of the integration tests comes in one piece.
