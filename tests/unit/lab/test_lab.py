@@ -57,6 +57,14 @@ def test_masters_can_decrypt_a_description(repo):
     assert re.search(r"^apt-get install .*\bgnupg\b", (repo / "docs/install.md").read_text(), re.M)
 
 
+def test_masters_of_labs_have_what_a_registry_needs(repo):
+    described = (repo / "salt/registry/map.jinja").read_text("utf-8")
+    packages = re.findall(r"^packages: \[(.+)\]$", described, re.M)[0].split(", ")
+    assert "docker-registry" in packages
+    installed = (repo / "lab/image/Dockerfile").read_text("utf-8").split()
+    assert set(packages) <= set(installed)
+
+
 def test_a_return_is_counted():
     states = {
         "a_|-one_|-one_|-x": {"__id__": "one", "result": True, "changes": {"a": 1}},
