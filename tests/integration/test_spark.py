@@ -31,7 +31,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 MASTER, LEFT, RIGHT, DRIVER = "127.0.47.1", "127.0.47.2", "127.0.47.3", "127.0.47.4"
 
 
-def until(what, true, seconds=90):
+def until(what, true, seconds=240):
     """Wait until a function gives something true, and return it."""
     end = time.monotonic() + seconds
     while not (found := true()):
@@ -159,7 +159,7 @@ class Cluster:
 
     def said(self, job):
         """What a job has found, when it ends."""
-        said, _ = job.communicate(timeout=240)
+        said, _ = job.communicate(timeout=600)
         assert job.returncode == 0, self.log(DRIVER)
         return said
 
