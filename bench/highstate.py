@@ -21,12 +21,12 @@ ROUNDS = 15
 STOCK = "printf 'autoload_dynamic_modules: true\\n' > /etc/salt/minion.d/zz-stock.conf"
 
 
-def seconds(lab: Apart, jobs: list[dict[str, object]]) -> dict[str, float]:
+def seconds(lab: Apart, jobs: list[dict[str, object]], rounds: int = ROUNDS) -> dict[str, float]:
     """Median seconds of each job, taken in turns on the master."""
     program = (CHECKOUT / "bench" / "onmaster.py").read_text()
     done = subprocess.run(
         ["docker", "exec", "-i", lab.settings.head, "/opt/picloud/salt/bin/python", "-c", program],
-        input=json.dumps({"rounds": ROUNDS, "jobs": jobs}),
+        input=json.dumps({"rounds": rounds, "jobs": jobs}),
         capture_output=True,
         text=True,
         check=False,

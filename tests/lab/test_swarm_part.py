@@ -1,12 +1,8 @@
 """The swarm of the lab: all nodes are in it, it runs what is described, swaps leave it whole."""
 
-import json
-import os
-
 import pytest
 
 from lab import mishaps
-from lab.apart import Apart
 
 NODES = ("pi0", "pi1", "pi2")
 WORK = """
@@ -187,46 +183,3 @@ def test_no_token_is_open_anywhere(lab):
     ):
         command = f"grep -rlE 'SWMTKN|{SECRET}' {places} 2>/dev/null"
         assert lab.execute(node, "sh", "-c", command, check=False).stdout == "", node
-
-
-@pytest.fixture(scope="module")
-def managers(repo, tmp_path_factory):
-    """A lab of the three managers alone."""
-    if os.geteuid() != 0:
-        pytest.fail("the lab needs root: run make test as root or with sudo")
-    apart = Apart("picloud-vote", repo, tmp_path_factory.mktemp("three") / "checkout", "10.84.")
-    with apart.running("pi0,pi14,pi28") as running:
-        yield running
-
-
-def voting(lab, manager):
-    """Managers that have a vote, and whether they can be reached."""
-    found = nodes_of(lab, manager)
-    return {name: one["reachability"] for name, one in found.items() if one["reachability"]}
-
-
-def test_a_manager_with_a_new_card_takes_its_vote_again(managers):
-    all_three = dict.fromkeys(("pi0", "pi14", "pi28"), "reachable")
-    assert voting(managers, "pi0") == all_three
-    leader = managers.run("swarm.status")["sites"]["glasgow"]["leads"]
-    before = nodes_of(managers, leader)[leader]["id"]
-    mishaps.run(managers.settings, "swap", leader)
-    assert voting(managers, "pi14") == all_three
-    assert nodes_of(managers, "pi14")[leader]["id"] != before
-    assert nodes_of(managers, "pi14")[leader]["labels"]["site"] == "glasgow"
-
-
-def test_a_lost_majority_is_seen_and_brought_back_when_told_to(managers):
-    services = managers.salt("pi0", "swarmservice.list")
-    containers = [managers.settings.container(name) for name in ("pi14", "pi28")]
-    managers.docker("kill", *containers)
-    managers.wait(
-        "the majority is lost",
-        lambda: not managers.run("swarm.status")["sites"]["glasgow"]["works"],
-    )
-    said = managers.run("swarm.recover", "site=glasgow")
-    assert "pi0 goes on alone with what the swarm has" in json.dumps(said)
-    assert managers.salt("pi0", "swarm.info")["leads"] is False
-    done = managers.run("swarm.recover", "site=glasgow", "confirm=true")
-    assert done["message"].startswith("Done: the swarm of glasgow works, pi0 leads it"), done
-    assert managers.salt("pi0", "swarmservice.list") == services

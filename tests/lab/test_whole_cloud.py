@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from bench import swarm_all
 from lab import converge, description, mishaps, rejoin
 from lab.apart import Apart
 
@@ -29,6 +30,11 @@ def everyone(lab, function, *arguments):
     return json.loads(done.stdout)
 
 
+def planned(states):
+    """Return the states that would change something or fail."""
+    return {name: state for name, state in states.items() if state["result"] is not True}
+
+
 def test_none_is_missing_in_five_rounds(whole: Apart):
     ids = {f"pi{number}" for number in range(56)}
     for _ in range(5):
@@ -36,12 +42,11 @@ def test_none_is_missing_in_five_rounds(whole: Apart):
 
 
 def test_every_node_is_converged(whole: Apart):
-    outcomes = [
-        converge.Outcome.of(node, states)
-        for node, states in everyone(whole, "state.highstate", "test=True", "queue=True").items()
-    ]
-    assert len(outcomes) == 56
-    assert [outcome for outcome in outcomes if outcome.failed or outcome.changes] == []
+    returned = everyone(whole, "state.highstate", "test=True", "queue=True")
+    assert len(returned) == 56
+    outcomes = [converge.Outcome.of(node, states) for node, states in returned.items()]
+    wrong = {outcome.node for outcome in outcomes if outcome.failed or outcome.changes}
+    assert {node: planned(returned[node]) for node in wrong} == {}
 
 
 def test_a_node_takes_at_most_150_mb(whole: Apart):
@@ -72,3 +77,13 @@ def test_a_rack_that_is_powered_off_and_on_comes_back(whole: Apart):
         name: before[name] for name in set(before) - rack
     }
     assert everyone(whole, "test.ping") == dict.fromkeys(before, True)
+
+
+def test_what_a_lost_rack_ran_runs_elsewhere(whole: Apart):
+    loss = swarm_all.lose_a_rack(whole)
+    assert len(loss.rack) == 14
+    assert loss.replicas >= 14
+    assert loss.seconds < 180
+    loss.swarm.start(loss.rack, 600)
+    assert sorted(loss.swarm.nodes()) == sorted(f"pi{number}" for number in range(56))
+    assert loss.swarm.is_full(swarm_all.WANTED)
