@@ -14,6 +14,9 @@ from picloud.rejoin.words import plain
 
 #: Names of each sort that a problem lists, and characters of each.
 NAMED, NAME_CHARS = 3, 80
+#: How the states of a manager begin that keep one service of its site each: an image that does not
+#: start is not the manager's fault, and ``workload.status`` tells it.
+SERVICE = "swarm-service-"
 
 
 def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) -> list[str]:
@@ -39,7 +42,7 @@ def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) 
     """
     found: list[str] = []
     highstate = _mapping(report.get("highstate"))
-    failed, would = _names(highstate.get("failed")), _names(highstate.get("would"))
+    failed, would = _own(highstate.get("failed")), _own(highstate.get("would"))
     if highstate.get("error"):
         found.append(f"the highstate does not run: {plain(highstate['error'])}")
     elif not isinstance(highstate.get("states"), int) or highstate["states"] < 1:
@@ -78,8 +81,10 @@ def _number(value: object) -> float | None:
     return value if math.isfinite(value) and abs(value) < 1e15 else None
 
 
-def _names(value: object) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list) else []
+def _own(value: object) -> list[str]:
+    """Names of states that are about the node itself."""
+    names = [str(name) for name in value] if isinstance(value, list) else []
+    return [name for name in names if not name.startswith(SERVICE)]
 
 
 def _listed(names: list[str]) -> str:

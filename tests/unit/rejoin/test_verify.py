@@ -2,7 +2,7 @@
 
 import pytest
 from picloud.policy import Rejoin as Policy
-from picloud.rejoin.verify import problems
+from picloud.rejoin.verify import SERVICE, problems
 from picloud.rejoin.words import plain
 
 from tests.unit.cards.office import tiny
@@ -26,6 +26,17 @@ def report(highstate=None, **more):
 
 def test_nothing_keeps_a_good_one():
     assert problems(report(), NODE, POLICY, NOW) == []
+
+
+def test_a_service_that_does_not_start_is_not_the_managers_fault():
+    service = {"failed": ["swarm-service-web"], "would": ["swarm-service-shop"]}
+    assert problems(report(service), NODE, POLICY, NOW) == []
+    service["failed"].append("swarm-member")
+    assert problems(report(service), NODE, POLICY, NOW) == ["states fail: swarm-member"]
+
+
+def test_states_of_services_are_named_as_those_that_are_passed_over(repo):
+    assert f"\n{SERVICE}{{{{ name }}}}:" in (repo / "salt/swarm/workloads.sls").read_text()
 
 
 @pytest.mark.parametrize(
