@@ -132,7 +132,7 @@ test-integration:
 test-lab:
 	@$(BIN)/pytest --durations=30 -m "not slow" tests/lab
 
-test-slow: venv ## the tests that take minutes: whole cloud, upgrades (root)
+test-slow: venv ## the tests that take minutes: whole cloud, Spark, what a swarm survives (root)
 	@$(BIN)/pytest tests -m slow
 
 bench: venv ## measure, ONLY=pillar|compile|placement|chess|highstate|lab|lab_all|swarm|swarm_all|admission|storm|rejoin; both sides in one run

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.frame import SUBNET, Figure
-from bench.highstate import seconds
+from bench.highstate import CHECKOUT, seconds
 from lab.apart import Apart
 from lab.swarm import Swarm
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 MANAGER, VICTIMS = "pi0", ("pi1", "pi2", "pi3")
 REPLICAS, SERVICES, ROUNDS = 12, 50, 7
 HIGHSTATE = {"name": "own", "node": MANAGER, "function": "state.highstate", "arguments": []}

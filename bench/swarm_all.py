@@ -10,7 +10,8 @@ from typing import NamedTuple
 from picloud.workloads import fleet
 
 from bench.frame import SUBNET, Figure
-from bench.swarm import CHECKOUT, describing
+from bench.highstate import CHECKOUT
+from bench.swarm import describing
 from lab import description
 from lab.apart import Apart
 from lab.swarm import Swarm

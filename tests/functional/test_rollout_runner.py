@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import picloud_salt
 import pytest
-import salt.config
 import salt.loader
 from picloud import tables
 from picloud_rejoin.keys import KeyStore
@@ -23,20 +22,8 @@ def cloud(repo, tmp_path):
 
 
 @pytest.fixture
-def opts(repo, cloud, tmp_path):
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        {
-            "root_dir": str(tmp_path),
-            "pki_dir": str(tmp_path / "pki"),
-            "cachedir": str(tmp_path / "cache"),
-            "module_dirs": [str(repo)],
-            "ext_pillar": [{"picloud": {"path": str(cloud)}}],
-            "user": "root",
-            "__role": "master",
-        }
-    )
+def opts(master, cloud):
+    config = master(cloud)
     for node in ("pi0", "pi1", "pi2", "pi20"):
         KeyStore(config).accept(node, "public\n")
     return config

@@ -3,12 +3,11 @@
 import shutil
 
 import pytest
-import salt.config
 import salt.loader
 
 
 @pytest.fixture
-def plan(repo, tmp_path):
+def plan(repo, master, tmp_path):
     """Plan the shipped cloud with the example, rack 1 with boards of another model."""
 
     def plan(model):
@@ -16,16 +15,9 @@ def plan(repo, tmp_path):
         shutil.copy(repo / "examples/spark.sls", folder / "workloads/spark.sls")
         rack = folder / "racks/rack1.sls"
         rack.write_text(rack.read_text().replace("model: pi1b", f"model: {model}"))
-        (tmp_path / "master").write_text("")
-        config = salt.config.master_config(str(tmp_path / "master"))
-        config.update(
-            root_dir=str(tmp_path),
-            cachedir=str(tmp_path / "cache"),
-            module_dirs=[str(repo)],
-            ext_pillar=[{"picloud": {"path": str(folder)}}],
-        )
         context = {}
-        said = salt.loader.runner(config, context=context)["workload.plan"](path=str(folder))
+        runner = salt.loader.runner(master(folder), context=context)
+        said = runner["workload.plan"](path=str(folder))
         return said, context["retcode"]
 
     return plan

@@ -3,8 +3,6 @@
 import shutil
 
 import pytest
-import salt.config
-import salt.loader
 from picloud import tables
 
 
@@ -16,31 +14,14 @@ def web(repo, tmp_path):
 
 
 @pytest.fixture
-def opts(repo, web, tmp_path):
-    (tmp_path / "master").write_text("")
-    config = salt.config.master_config(str(tmp_path / "master"))
-    config.update(
-        {
-            "root_dir": str(tmp_path),
-            "cachedir": str(tmp_path / "cache"),
-            "module_dirs": [str(repo)],
-            "ext_pillar": [{"picloud": {"path": str(web)}}],
-            "__role": "master",
-        }
-    )
-    return config
+def opts(master, web):
+    return master(web)
 
 
 @pytest.fixture
-def run(opts):
-    """Run a function as ``salt-run`` does; what it says, and the exit status."""
-
-    def ask(function, *args, **kwargs):
-        context = {}
-        said = salt.loader.runner(opts, context=context)[function](*args, **kwargs)
-        return said, context.get("retcode", 0)
-
-    return ask
+def run(salt_run):
+    """Run a function; what it says, and its exit status."""
+    return salt_run
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ workloads:
 #: What runs with all nodes, and with three of them: one task of ``each`` has nowhere to go then.
 ALL = {"page": 3, "each": 4, "many": 8}
 LESS = {"page": 3, "each": 3, "many": 8}
+#: Without the proxies of this machine.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def voting(lab, manager):
@@ -75,8 +77,8 @@ def well(lab):
 
 def used(swarm, nodes):
     """What the page says on each node, as its user sees it."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return {
-        direct.open(f"http://{swarm.lab.subnet}{NODES[node]}:8080/", timeout=20).read()
-        for node in nodes
-    }
+    said = set()
+    for node in nodes:
+        with DIRECT.open(f"http://{swarm.lab.subnet}{NODES[node]}:8080/", timeout=20) as reply:
+            said.add(reply.read())
+    return said

@@ -22,11 +22,9 @@ from picloud_spark import start, words
 from picloud_spark.words import Part
 
 #: Java on a small board: one thread to collect garbage, and no more code than is run often.
-JAVA = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=48m -Xss512k"
-
-
-#: Memory of Python beside Java's, from which on a worker sorts on the card.
-PYTHON = "64m"
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=48m -Xss512k"
+#: Memory of Python beside Java's; a worker that needs more spills to the card.
+PYTHON_MEMORY = "64m"
 
 
 def settings(own: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -45,9 +43,9 @@ def settings(own: str, environment: Mapping[str, str]) -> dict[str, str]:
         "spark.driver.bindAddress": own,
         "spark.driver.memory": environment.get("DRIVER_MEMORY", "512m"),
         "spark.executor.memory": environment.get("EXECUTOR_MEMORY", "512m"),
-        "spark.driver.extraJavaOptions": JAVA,
-        "spark.executor.extraJavaOptions": JAVA,
-        "spark.python.worker.memory": PYTHON,
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+        "spark.python.worker.memory": PYTHON_MEMORY,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

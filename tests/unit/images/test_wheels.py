@@ -124,7 +124,7 @@ def test_other_packages_are_another_image_and_none_change_nothing():
     none, one = order(), order(f"a==1 --hash=sha256:{HASH}")
     assert one.layer("amd64") != none.layer("amd64")
     assert one.described != none.described
-    # As it was before images could have any: nothing is built anew because of that.
+    # An image without any stays as it was when keys come: recipe.VERSION alone makes all anew.
     assert none.described == "86a70a0d9ea6229c292f63ed02e7d80a22675338acba07c5266702c2c710ae97"
 
 
