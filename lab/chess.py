@@ -1,18 +1,27 @@
-"""``make chess``: ask the fronts of the chess analysis that run on the lab's nodes."""
+"""``make chess``: ask the fronts of the chess analysis on the lab's nodes; it starts them first."""
 
+import http.client
 import os
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from picloud.cloud import Cloud
 
-from lab import cluster, description, shell
+from lab import console, description, lock, workloads
 from lab.errors import LabError
 from lab.settings import Settings
 
-#: The workload that answers questions, in the description.
+#: The workload that answers questions, in the description, and those that it needs.
 WORKLOAD = "chess"
+NEEDED = ("chess-queue", "chess-worker")
+#: Seconds for the first answer of a front: nodes pull, and health checks pass.
+ANSWER_S = 180
+#: Without the proxies of this machine: nodes are on a network of its own.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def fronts(cloud: Cloud, running: dict[str, str]) -> list[str]:
@@ -51,26 +60,60 @@ def run(settings: Settings, fen: str, pgn: str, depth: str) -> int:
         )
     if pgn and not Path(pgn).is_file():
         raise LabError(f"there is no file {pgn}", "give the path of a file with one game")
-    running = addresses(settings)
+    running = workloads.addresses(settings)
     if not running:
         raise LabError("no node of the lab runs", "run: make up")
-    urls = fronts(description.cloud_of(settings.checkout / "pillar" / "cloud"), running)
-    what = ["--pgn", pgn] if pgn else [fen]
+    cloud = description.cloud_of(settings.checkout / "pillar" / "cloud")
+    urls = fronts(cloud, running)
+    if not answers(urls, 0):
+        with lock.nodes(settings, running), console.step("chess") as now:
+            now.result = start(settings, cloud, list(running), urls)
+    return _ask(settings, urls, ["--pgn", pgn] if pgn else [fen], depth)
+
+
+def _ask(settings: Settings, urls: Sequence[str], what: list[str], depth: str) -> int:
     command = [sys.executable, "-m", "picloud_chess.ask", ",".join(urls), *what, "--depth", depth]
     programs = settings.checkout / "salt" / "workloads"
     env = {**os.environ, "PYTHONPATH": str(programs)}
     return subprocess.run(command, env=env, check=False).returncode
 
 
-def addresses(settings: Settings) -> dict[str, str]:
-    """Return the addresses of the lab's running nodes by name."""
-    names = [name for name, state in cluster.containers(settings).items() if state == "running"]
-    nodes = [name for name in names if name not in ("head", "aptcache")]
-    if not nodes:
-        return {}
-    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    shown = shell.run(
-        ["docker", "inspect", "--format", form, *map(settings.container, nodes)],
-        what="docker inspect failed",
-    )
-    return dict(zip(nodes, shown.split(), strict=True))
+def start(settings: Settings, cloud: Cloud, nodes: Sequence[str], urls: Sequence[str]) -> str:
+    """
+    Build the images, have the nodes start the workloads, and wait until one answers; in words,
+    what came of the images. ``make up`` leaves them out: not everybody plays chess.
+
+    cloud, nodes
+        The description, and the nodes that run.
+    urls
+        See ``fronts``.
+    """
+    described = [name for name in (WORKLOAD, *NEEDED) if name in cloud.common.workloads]
+    used = workloads.images(cloud, described)
+    made = workloads.build(settings, used) if used else {}
+    workloads.start(settings, nodes)
+    if not answers(urls, ANSWER_S):
+        raise LabError(f"no front answers after {ANSWER_S} s", "see: make run ARGS=workload.status")
+    return ", ".join(f"{name}: {one['done']}" for name, one in made.items())
+
+
+def answers(urls: Sequence[str], seconds: float) -> bool:
+    """
+    Tell whether one of the fronts answers.
+
+    urls
+        See ``fronts``.
+    seconds
+        How long to go on asking.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        for url in urls:
+            try:
+                with _DIRECT.open(f"{url}/health", timeout=5):
+                    return True
+            except (OSError, http.client.HTTPException):
+                continue
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)

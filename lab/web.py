@@ -7,24 +7,22 @@ import hashlib
 import http.client
 import json
 import re
-import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from picloud.cloud import Cloud
-from picloud.workloads.fleet import Whole, swarms
 
-from lab import chess, converge, description, shell
+from lab import description, workloads
 from lab.errors import LabError
 from lab.settings import Settings
 
 #: Workloads of the description: the one that is asked, and the one that answers.
 BALANCER, WEB = "web-balancer", "web"
-#: Seconds for an image, and for the balancer's first answer: nodes pull, and health checks pass.
-BUILD_S, ANSWER_S = 1800, 180
+#: Seconds for the balancer's first answer: nodes pull, and health checks pass.
+ANSWER_S = 180
 #: Environment without the proxies of this machine: nodes are on a network of its own.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -36,11 +34,9 @@ def images(cloud: Cloud) -> list[str]:
     cloud
         The description. One without the web service or its balancer needs none.
     """
-    common = cloud.common
-    if not {BALANCER, WEB} <= set(common.workloads):
+    if not {BALANCER, WEB} <= set(cloud.common.workloads):
         return []
-    used = dict.fromkeys(common.workloads[name].image for name in (WEB, BALANCER))
-    return [name for name in used if common.container_images[name].build is not None]
+    return workloads.images(cloud, (WEB, BALANCER))
 
 
 def urls(cloud: Cloud, addresses: Mapping[str, str]) -> list[str]:
@@ -58,25 +54,11 @@ def urls(cloud: Cloud, addresses: Mapping[str, str]) -> list[str]:
     """
     common = cloud.common
     balancer = common.workloads.get(BALANCER)
-    if balancer is None or not balancer.publish or not managers(cloud, addresses):
+    if balancer is None or not balancer.publish or not workloads.managers(cloud, addresses):
         return []
     port = balancer.publish[0].published
     end = "" if port == 80 else f":{port}"
     return [f"http://{address}{end}/" for address in addresses.values()]
-
-
-def managers(cloud: Cloud, names: Iterable[str]) -> list[str]:
-    """
-    Return those of some nodes that lead a swarm.
-
-    cloud
-        The description.
-    names
-        The nodes.
-    """
-    found = swarms(Whole(cloud.common, cloud.racks), cloud.common.workloads).values()
-    leading = {name for swarm in found for name in swarm.managers}
-    return [name for name in names if name in leading]
 
 
 def prepare(settings: Settings, made_from: str) -> str:
@@ -93,8 +75,7 @@ def prepare(settings: Settings, made_from: str) -> str:
     known = _known(settings)
     if known.get("made_from") == made_from and known.get("images", {}).keys() == set(wanted):
         return f"{', '.join(wanted)}: unchanged"
-    _runner(settings, "image.registry")
-    made = _runner(settings, "image.build", ",".join(wanted))["images"]
+    made = workloads.build(settings, wanted)
     digests = {name: one["digest"] for name, one in made.items()}
     _notes(settings).write_text(json.dumps({"made_from": made_from, "images": digests}), "utf-8")
     return ", ".join(f"{name}: {one['done']}" for name, one in made.items())
@@ -119,19 +100,14 @@ def answer(settings: Settings) -> str:
     """
     if not built(settings):
         return ""
-    cloud, running = _cloud(settings), chess.addresses(settings)
+    cloud, running = _cloud(settings), workloads.addresses(settings)
     if not (found := urls(cloud, running)):
         return ""
     try:
         return ask(found, 0)
     except LabError:
         # A manager that made the swarm in its first highstate starts workloads in the next one.
-        outcomes = converge.highstate(settings, managers(cloud, running))
-        if bad := [one for one in outcomes if one.failed]:
-            raise LabError(
-                f"the highstate of {bad[0].node} failed: {bad[0].failed[0]}",
-                f'see: make salt ARGS="{bad[0].node} state.highstate"',
-            ) from None
+        workloads.start(settings, workloads.managers(cloud, running))
     return ask(found, ANSWER_S)
 
 
@@ -167,30 +143,6 @@ def _cloud(settings: Settings) -> Cloud:
 def _text(page: str) -> str:
     """The words of a page."""
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
-
-
-def _runner(settings: Settings, function: str, *arguments: str) -> dict[str, Any]:
-    command = ["docker", "exec", settings.head, "salt-run", "--out=json", function, *arguments]
-    shell.note(f"+ {' '.join(command)}")
-    what, remedy = (
-        f"{function} failed",
-        "correct it and run make up again; make up BARE=1 does without",
-    )
-    try:
-        done = subprocess.run(
-            shell.program(command), capture_output=True, text=True, timeout=BUILD_S, check=False
-        )
-        shell.note(f"{done.stdout}\n{done.stderr}")
-        said: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired as err:
-        raise LabError(f"{what}: no end after {BUILD_S} s", remedy) from err
-    except ValueError as err:
-        raise LabError(f"{what}: it said no JSON", remedy) from err
-    if done.returncode:
-        raise LabError(
-            f"{what}: {'; '.join(said.get('failed') or [said.get('message', '')])}", remedy
-        )
-    return said
 
 
 def _notes(settings: Settings) -> Path:
