@@ -4,12 +4,9 @@ front on loopback. Whatever is lost in the middle, the answer is the same."""
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -18,21 +15,14 @@ import pytest
 from picloud_chess import ask, pages, tasks
 from picloud_chess.positions import START
 
+from tests.integration.programs import free_port, get, until
+
 PYTHON = "/usr/bin/python3"
 PACKAGES = "redis-server, stockfish, pgn-extract, python3-redis"
 # Positions that take a few seconds with two workers, long enough to break something meanwhile.
 MIDDLE = "r1bq1rk1/pp2bppp/2n1pn2/3p4/3P4/2NB1N2/PP3PPP/R1BQ1RK1 w - - 0 10"
 ENDING = "8/5pk1/4p1p1/3pP2p/3P1P1P/4K1P1/8/8 b - - 3 40"
 PGN = '[White "A"]\n[Black "B"]\n[Result "0-1"]\n\n1. f3 ; weak\ne5 2. g4 {worse} Qh4# 0-1\n'
-
-
-def until(what, seconds=30):
-    """Wait until a function gives something true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-    return found
 
 
 class Cluster:
@@ -87,9 +77,7 @@ class Cluster:
         return self.workers[node]
 
     def front(self, patience="30"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         where = {"ADDRESS": "127.0.0.1", "PORT": str(port), "PATIENCE": patience}
         url = f"http://127.0.0.1:{port}"
         self.fronts[url] = self.start(PYTHON, "-m", "picloud_chess.front", **where)
@@ -131,19 +119,6 @@ def calm(repo):
         made.worker("pi1")
         made.worker("pi2")
         yield made.front()
-
-
-def get(url, data=None, **headers):
-    """The status, the type and the text of an answer; status 0 where nobody listens."""
-    names = {name.replace("_", "-"): text for name, text in headers.items()}
-    request = urllib.request.Request(url, data, names)
-    try:
-        with urllib.request.urlopen(request, timeout=300) as reply:
-            return reply.status, reply.headers.get_content_type(), reply.read().decode()
-    except urllib.error.HTTPError as err:
-        return err.code, err.headers.get_content_type(), err.read().decode()
-    except urllib.error.URLError:
-        return 0, "", ""
 
 
 def asked(url, **fields):
@@ -378,9 +353,7 @@ def test_without_a_worker_the_reason_is_given(cluster):
 
 
 def test_a_user_without_any_front_gets_the_reason(cluster, capsys):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    nobody = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(ask.AskError, match="refused"):
         ask.ask([nobody], {"fen": "startpos"}, patience=1)
     assert ask.main([cluster.front(), "nonsense"]) == 1

@@ -6,36 +6,20 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from picloud_sensors.mosquitto import SHIPPED
 
+from tests.integration.programs import free_port, get, until
+
 PYTHON = "/usr/bin/python3"
 PACKAGES = "mosquitto, mosquitto-clients, python3-paho-mqtt"
 NEEDED = ("/usr/sbin/mosquitto", "/usr/bin/mosquitto_pub", "/usr/lib/python3/dist-packages/paho")
-
-
-def until(what, seconds=30):
-    """Wait until a function gives something true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Pipeline:
@@ -125,17 +109,6 @@ class Pipeline:
 
     def log(self):
         return (self.folder / "log").read_text()
-
-
-def get(url, **headers):
-    """Status, type and text of an answer; status 0 where nobody listens."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply:
-            return reply.status, reply.headers.get_content_type(), reply.read().decode()
-    except urllib.error.HTTPError as err:
-        return err.code, err.headers.get_content_type(), err.read().decode()
-    except urllib.error.URLError:
-        return 0, "", ""
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
-import urllib.request
 import zipfile
 from collections import Counter
 from contextlib import ExitStack
@@ -23,21 +21,14 @@ import jinja2
 import pytest
 import yaml
 
+from tests.integration.programs import DIRECT, until
+
 PYTHON = "/usr/bin/python3"
 #: Debian's default-jre-headless, in the release that the image is made of.
 JAVA = "/usr/lib/jvm/java-17-openjdk-*/bin/java"
-#: Without the proxies of this machine.
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 MASTER, LEFT, RIGHT, DRIVER = "127.0.47.1", "127.0.47.2", "127.0.47.3", "127.0.47.4"
-
-
-def until(what, true, seconds=240):
-    """Wait until a function gives something true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, f"still not after {seconds} s: {what}"
-        time.sleep(0.1)
-    return found
+#: Seconds for Java and Spark to start on a busy machine.
+STARTED_S = 240
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +137,7 @@ class Cluster:
     def workers_of_master(self):
         """How many workers have found the master, as its page has it."""
         try:
-            with DIRECT.open(f"http://{MASTER}:8080/json/") as reply:
+            with DIRECT.open(f"http://{MASTER}:8080/json/", timeout=20) as reply:
                 said = json.load(reply)
         except OSError:
             return 0
@@ -172,7 +163,8 @@ def cluster(repo, installed, build):
         made = Cluster(stack, folder, repo, installed, build)
         made.start_master()
         made.workers = {address: made.start_worker(address) for address in (LEFT, RIGHT)}
-        until("both workers have found the master", lambda: made.workers_of_master() == 2)
+        what = "both workers have found the master"
+        until(lambda: made.workers_of_master() == 2, STARTED_S, what)
         yield made
 
 
@@ -196,7 +188,7 @@ def test_a_lost_worker_and_a_lost_master_change_nothing_but_the_time(cluster, tm
     job = cluster.count(f"{tmp_path}/*.txt", "--json", "--top", "7")
     for one in cluster.workers:
         work = cluster.folder / one / "work"
-        until(f"{one} counts", lambda folder=work: list(folder.glob("app-*/*/b.txt")))
+        until(lambda folder=work: list(folder.glob("app-*/*/b.txt")), STARTED_S, f"{one} counts")
     cluster.kill(cluster.workers.pop(RIGHT))
     cluster.kill(cluster.master)
     assert job.poll() is None
@@ -211,7 +203,8 @@ def test_a_lost_worker_and_a_lost_master_change_nothing_but_the_time(cluster, tm
     # Swarm starts both anew; the worker that was there finds the new master.
     cluster.start_master()
     cluster.workers[RIGHT] = cluster.start_worker(RIGHT)
-    until("both workers are the new master's", lambda: cluster.workers_of_master() == 2)
+    what = "both workers are the new master's"
+    until(lambda: cluster.workers_of_master() == 2, STARTED_S, what)
     for name in ("c", "d"):
         (tmp_path / name).write_text("Hello world, hello Pi!\nOne Pi, two Pis.\n")
     said = cluster.said(cluster.count(f"{tmp_path}/[cd]", "--top", "2")).splitlines()
