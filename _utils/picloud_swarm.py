@@ -28,7 +28,7 @@ ASK_S = 10
 #: Nodes that join the swarm of a site at once: Docker Engine gives up a joining after 20 s, which
 #: managers on small boards may need for many.
 AT_ONCE = 8
-#: How often a manager is told to lay labels on who joined: nobody else does before its highstate.
+#: How often a manager too busy to answer is told to lay labels on who joined: nobody else does.
 TRIES = 3
 SLS = "swarm.init"
 
@@ -224,12 +224,9 @@ class Swarms:
         self._lead(site, first.manager)
 
     def _lead(self, site, manager):
-        """Have a manager do what one that leads does; a busy one may not answer at first."""
-        for _ in range(TRIES):
-            failed = self._apply([manager])
-            if not failed:
-                return
-            log.warning("Swarm of %s: %s: %s", site, manager, failed[manager])
+        """Have a manager do what one that leads does."""
+        for name, why in self._apply([manager], TRIES).items():
+            log.warning("Swarm of %s: %s: %s", site, name, why)
 
     @contextlib.contextmanager
     def _alone(self, site):
@@ -273,9 +270,12 @@ class Swarms:
                 refused[name] = f"{plan.via} gave no token for {name}: {why}"
         return given
 
-    def _apply(self, nodes):
-        """Apply part ``swarm`` on nodes; return why it failed, by node."""
-        said = self._run(nodes, "state.apply", [SLS], kwarg={"queue": True})
+    def _apply(self, nodes, tries=1):
+        """Apply part ``swarm`` on nodes, again on those that do not say; why it failed, by node."""
+        said = {}
+        for _ in range(tries):
+            left = [name for name in nodes if not isinstance(said.get(name), dict)]
+            said |= self._run(left, "state.apply", [SLS], kwarg={"queue": True})
         failed = {}
         for name in nodes:
             states = said.get(name)

@@ -158,6 +158,18 @@ def test_a_manager_too_busy_to_answer_is_told_again_who_joined(swarms, nodes, si
     assert told == [["pi1"], *[["pi0"]] * min(silent + 1, 3)]
 
 
+def test_a_manager_whose_states_fail_is_told_once(swarms, nodes):
+    swarms.join(["pi0"])
+    nodes.asked.clear()
+    apply, failed = nodes.apply, {"nodes": {"result": False, "comment": "no"}}
+    nodes.apply = lambda name: failed if name == "pi0" else apply(name)
+    swarms.join(["pi1"])
+    assert [names for function, names in nodes.asked if function == "state.apply"] == [
+        ["pi1"],
+        ["pi0"],
+    ]
+
+
 def test_who_is_in_is_asked_once_and_nothing_else_happens(swarms, nodes):
     swarms.join(["pi0", "pi1"])
     nodes.asked.clear()
