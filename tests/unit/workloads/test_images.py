@@ -209,6 +209,8 @@ def test_mmdebstrap_is_told_where_from_for_what_and_what_to_leave_out() -> None:
     assert "usr/share/man/man1" in manuals.split("mkdir -p ")[1].split()
     assert "usr/share/man/*" in wipe.split()
     assert not any(path.startswith("/") for path in wipe.split("rm -rf ")[1].split())
+    # An image's own files are the last: none of them is wiped.
+    assert words.index(wipe) < words.index("--customize-hook=tar-in /f.tar /")
     bare = recipe.command(
         ImageBuild(suite="sid"), "arm64", parts, options=[], files="f", listing="l"
     )
