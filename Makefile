@@ -51,10 +51,10 @@ up: venv ## start a lab of NODES nodes (4; a number, ids, or all) with the web s
 down: venv ## remove the lab and all it left: containers, network, volumes
 	@$(RUNLAB) down
 
-shell: venv ## a shell on the master, or on NODE=pi3
+shell: venv ## a shell on the master, or on NODE=pi1
 	@$(RUNLAB) shell $(if $(NODE),--node $(NODE))
 
-logs: venv ## the journal of NODE=pi3, or of salt-master
+logs: venv ## the journal of NODE=pi1, or of salt-master
 	@$(RUNLAB) logs $(if $(NODE),--node $(NODE))
 
 salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
@@ -63,22 +63,22 @@ salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
 run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
 	@$(RUNLAB) run -- $(call quote,$(ARGS))
 
-swap: venv ## put a new card into NODE=pi3, and see it come back by itself
+swap: venv ## put a new card into NODE=pi1, and see it come back by itself
 	@$(RUNLAB) swap "$(NODE)"
 
-spare: venv ## put a spare card into a Pi that nobody knows, or into NODE=pi3
+spare: venv ## put a spare card into a Pi that nobody knows, or into NODE=pi1
 	@$(RUNLAB) spare "$(NODE)"
 
-swap-board: venv ## put the card of NODE=pi3 into another board
+swap-board: venv ## put the card of NODE=pi1 into another board
 	@$(RUNLAB) swap-board "$(NODE)"
 
-exchange: venv ## exchange the boards of A=pi2 and B=pi3
+exchange: venv ## exchange the boards of A=pi0 and B=pi1
 	@$(RUNLAB) exchange "$(A)" "$(B)"
 
-clone: venv ## run a copy of the card of NODE=pi3 in another Pi
+clone: venv ## run a copy of the card of NODE=pi1 in another Pi
 	@$(RUNLAB) clone "$(NODE)"
 
-impostor: venv ## let a Pi call itself NODE=pi3 with a key of its own
+impostor: venv ## let a Pi call itself NODE=pi1 with a key of its own
 	@$(RUNLAB) impostor "$(NODE)"
 
 powercut: venv ## cut the power of all nodes of RACK=rack1, and give it back

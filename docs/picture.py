@@ -5,7 +5,7 @@ Make the pictures of the README from the program's own output.
 
     salt-run picloud.rack rack1 --out=json > rack1.json
     .venv/bin/python docs/picture.py docs/pictures/rack1.png < rack1.json
-    make swap NODE=pi3 > swap.txt
+    make swap NODE=pi0 > swap.txt
     .venv/bin/python docs/picture.py docs/pictures/swap.png < swap.txt
 
 Writes an SVG, or a PNG with the help of Debian's ``chromium``. What is no JSON is shown as it is.

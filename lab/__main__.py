@@ -200,8 +200,10 @@ def _report(
     settings: Settings, nodes: tuple[description.Node, ...], seconds: float, answer: str
 ) -> None:
     names = [node.id for node in nodes]
-    for rack in dict.fromkeys(node.rack for node in nodes):
+    for rack in (racks := description.peopled(nodes)):
         console.say(converge.rack(settings, rack))
+    if others := [f"{node.id} ({node.rack})" for node in nodes if node.rack not in racks]:
+        console.say(f"In other racks: {', '.join(others)}\n")
     per_node = converge.memory(settings, names)
     first = names[0]
     console.say(

@@ -2,6 +2,8 @@
 
 import ipaddress
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +15,7 @@ import salt.config
 from picloud import load
 from picloud.cloud import Cloud, build
 from picloud.faults import DescriptionError
+from picloud.workloads.fleet import Whole, swarms
 
 from lab.errors import LabError
 
@@ -32,7 +35,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Site:
-    """The one site a lab stands for."""
+    """The one site a lab stands for; ``managers`` are the ids of its swarm's managers."""
 
     name: str
     domain: str
@@ -45,6 +48,7 @@ class Site:
     image: dict[str, Any]
     salt_version: str
     nodes: tuple[Node, ...]
+    managers: frozenset[str]
 
     @property
     def bits(self) -> int:
@@ -93,6 +97,7 @@ def read(checkout: Path) -> Site:
             "name it in pillar/cloud/network.sls under hosts",
         )
     minion = cloud.common.salt_minion
+    swarm = swarms(Whole(cloud.common, cloud.racks), {}).get(name)
     gateway = site.gateway or next(ipaddress.ip_network(site.subnet).hosts())
     return Site(
         name=name,
@@ -106,6 +111,7 @@ def read(checkout: Path) -> Site:
         image=view["image"],
         salt_version=minion.version if minion else version("salt"),
         nodes=tuple(nodes),
+        managers=frozenset(swarm.managers if swarm else ()),
     )
 
 
@@ -119,7 +125,7 @@ def _is_address(text: str) -> bool:
 
 def choose(site: Site, wanted: str) -> tuple[Node, ...]:
     """
-    The nodes to start: ``all``, a number (the first so many), or ids with commas.
+    The nodes to start: ``all``, a number (see ``surviving``), or ids with commas.
 
     Example: ``choose(site, "2")`` or ``choose(site, "pi3,pi7")``
     """
@@ -131,7 +137,7 @@ def choose(site: Site, wanted: str) -> tuple[Node, ...]:
                 f"NODES={wanted}: the description has {len(site.nodes)} nodes",
                 f"choose 1 to {len(site.nodes)}, or all",
             )
-        return site.nodes[: int(wanted)]
+        return surviving(site, int(wanted))
     by_id = {node.id: node for node in site.nodes}
     unknown = [name for name in wanted.split(",") if name not in by_id]
     if unknown:
@@ -140,3 +146,42 @@ def choose(site: Site, wanted: str) -> tuple[Node, ...]:
             "give a number, all, or ids that pillar/cloud/racks has",
         )
     return tuple(by_id[name] for name in wanted.split(","))
+
+
+def surviving(site: Site, count: int) -> tuple[Node, ...]:
+    """
+    So many nodes of a site, with a swarm that outlives each of them where that is possible.
+
+    A swarm works while more than half of its managers do. So managers come first, in racks of their
+    own as the description has them, and other nodes after them, each in the order of the
+    description. Of managers there is an odd number: of two, the loss of either stops the swarm,
+    so two nodes are one manager and a worker, which may be lost. From three on any one may be.
+    Described managers that are not started are no loss: nobody votes who never joined.
+
+    site
+        The site.
+    count
+        How many nodes, 1 to all.
+
+    Example: of the shipped site, 4 are ``pi0``, ``pi14``, ``pi28`` (its managers) and ``pi1``.
+    """
+    managers = [node for node in site.nodes if node.id in site.managers]
+    workers = [node for node in site.nodes if node.id not in site.managers]
+    voting = min(count, len(managers))
+    if voting and voting % 2 == 0:
+        voting -= 1
+    # The managers left over come last: they are taken where there are no other nodes.
+    return tuple([*managers[:voting], *workers, *managers[voting:]][:count])
+
+
+def peopled(nodes: Sequence[Node]) -> list[str]:
+    """
+    The racks worth a drawing: those with more than one of some nodes, or else the first one's.
+
+    nodes
+        The nodes, one at least.
+
+    Example: of ``pi0``, ``pi14``, ``pi28`` and ``pi1`` it is ``rack1``.
+    """
+    counts = Counter(node.rack for node in nodes)
+    return [rack for rack, count in counts.items() if count > 1] or [nodes[0].rack]

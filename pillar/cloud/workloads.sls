@@ -26,6 +26,8 @@ workloads:                                  # web is reached through web-balance
     # Swarm puts in its number and the node.
     env: {REPLICA: "{% raw %}{{.Task.Slot}} on {{.Node.Hostname}}{% endraw %}"}
     replicas: 3
+    # So that it runs on two nodes at least: a new swarm is one node at first, and Swarm moves nothing to those that join.
+    placement: {max_per_node: 2}
     resources: {cpus: 0.1, memory_mb: 16, mbps: 10, uplink_mbps: 5}     # of each replica
     read_only: true
     mounts: [{target: /tmp, type: tmpfs, size_mb: 1}]

@@ -30,11 +30,11 @@ def machine():
 
 @pytest.fixture(scope="session")
 def lab(repo, tmp_path_factory):
-    """Return a lab of three nodes."""
+    """Return a lab of three nodes in one rack: one manager of the swarm, two workers."""
     name = os.environ.get("PICLOUD_TEST_LAB", "picloud-test")
     subnet = os.environ.get("PICLOUD_TEST_SUBNET", "10.81.")
     apart = Apart(name, repo, tmp_path_factory.mktemp("lab") / "checkout", subnet)
-    with apart.running("3") as running:
+    with apart.running("pi0,pi1,pi2") as running:
         yield running
 
 

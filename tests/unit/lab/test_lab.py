@@ -1,5 +1,6 @@
 """The parts of the lab that need no engine: choosing nodes, reading returns, archives, errors."""
 
+import dataclasses
 import io
 import json
 import re
@@ -25,10 +26,58 @@ def test_the_shipped_description_is_one_site_of_56(site):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "ids"), [("2", ["pi0", "pi1"]), ("pi7,pi3", ["pi7", "pi3"]), ("1", ["pi0"])]
+    ("wanted", "ids"),
+    [
+        ("1", "pi0"),
+        ("2", "pi0 pi1"),
+        ("3", "pi0 pi14 pi28"),
+        ("4", "pi0 pi14 pi28 pi1"),
+        ("6", "pi0 pi14 pi28 pi1 pi2 pi3"),
+        ("pi7,pi3", "pi7 pi3"),
+    ],
 )
 def test_nodes_are_chosen_by_number_or_id(site, wanted, ids):
-    assert [node.id for node in description.choose(site, wanted)] == ids
+    assert [node.id for node in description.choose(site, wanted)] == ids.split()
+
+
+# Nodes in the order of the description, managers in capitals.
+@pytest.mark.parametrize(
+    ("described", "count", "taken"),
+    [
+        ("a b c", 2, "a b"),  # no swarm
+        ("a B c", 1, "B"),
+        ("a B c", 3, "B a c"),
+        ("A B C d e", 2, "A d"),  # of two managers, either would be missed
+        ("A B C d e", 3, "A B C"),
+        ("A b C d E", 4, "A C E b"),
+        ("A B C D E f", 4, "A B C f"),
+        ("A B C D E f", 5, "A B C D E"),
+        ("A B C", 2, "A B"),  # no other node
+        ("A B C D E", 4, "A B C D"),
+        ("a", 1, "a"),
+    ],
+)
+def test_a_number_of_nodes_has_a_swarm_that_may_lose_one(site, described, count, taken):
+    def node(name):
+        return dataclasses.replace(site.nodes[0], id=name)
+
+    names = described.split()
+    managers = frozenset(filter(str.isupper, names))
+    made = dataclasses.replace(site, nodes=tuple(map(node, names)), managers=managers)
+    assert [one.id for one in description.surviving(made, count)] == taken.split()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "racks"),
+    [("1", [1]), ("3", [1]), ("4", [1]), ("pi14,pi2,pi28,pi30", [3]), ("all", [1, 2, 3, 4])],
+)
+def test_racks_with_more_than_one_node_are_drawn(site, wanted, racks):
+    found = description.peopled(description.choose(site, wanted))
+    assert found == [f"rack{number}" for number in racks]
+
+
+def test_the_shipped_site_has_three_managers(site):
+    assert site.managers == {"pi0", "pi14", "pi28"}
 
 
 def test_all_means_all(site):
