@@ -27,6 +27,7 @@ import picloud_overrides  # noqa: E402
 import picloud_salt  # noqa: E402
 import picloud_swarm  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
+from picloud.ledger.rollouts import digest  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
 from picloud_images import told  # noqa: E402
@@ -87,14 +88,16 @@ def ext_pillar(minion_id, pillar, path=None):
 
 def _in_force(minion_id, view):
     """
-    A node's view with the settings of guarded parts that it is to have, whatever is described; and
-    why nobody knows them, else nothing.
+    A node's view with the settings of guarded parts that it is to have, whatever is described
+    (``waiting`` names those that are described otherwise); and why nobody knows them, else nothing.
     """
     guarded = view.pop("guarded", ())
     if not guarded:
         return view, ""
     try:
-        return view | picloud_salt.ledger(__opts__).rollouts.pinned(minion_id, guarded), ""
+        pinned = picloud_salt.ledger(__opts__).rollouts.pinned(minion_id, guarded)
+        waiting = sorted(part for part in pinned if digest(pinned[part]) != digest(view[part]))
+        return view | pinned | ({"waiting": waiting} if waiting else {}), ""
     except StorageError as err:
         parts = ", ".join(guarded)
         return view, f"Nobody knows what {parts} is to be here, so nothing is applied: {err}"

@@ -9,11 +9,13 @@ message, with exit status 1 in a shell and as a failed state in an orchestration
 import logging
 from pathlib import Path
 
+import picloud_overrides
 import picloud_salt
 import picloud_watch
 from picloud import cloud as clouds
 from picloud import importers, load, status, watch
 from picloud.faults import DescriptionError
+from picloud.ledger import StorageError
 from picloud_pages import page
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ def validate(path=None):
         f"{root} is sound: {_count(len(cloud.nodes), 'node')} in"
         f" {_count(len(cloud.racks), 'rack')} at {_count(len(cloud.common.sites), 'site')}."
     )
-    return {"show": "faults", "faults": [], "summary": summary}
+    notices = _unrolled(cloud) if root == picloud_salt.description(__opts__) else []
+    return {"show": "faults", "faults": [], "summary": summary, "notices": notices}
 
 
 @page
@@ -207,6 +210,15 @@ def _states(text):
         if name not in known:
             picloud_watch.refuse(name, known, "state")
     return names
+
+
+def _unrolled(cloud):
+    """What of a description waits for a rollout; nothing while the ledger cannot be read."""
+    try:
+        ledger = picloud_salt.ledger(__opts__)
+        return picloud_watch.unrolled(ledger, cloud) if picloud_overrides.exists(ledger) else []
+    except StorageError as err:
+        return [f"Nobody knows what waits for a rollout: {err}"]
 
 
 def _count(number, noun):

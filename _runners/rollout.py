@@ -13,7 +13,7 @@ import picloud_salt
 import picloud_watch
 from picloud.rejoin.words import plain
 from picloud.rollout import pages
-from picloud.rollout.change import change, words
+from picloud.rollout.change import change, waiting, words
 from picloud.rollout.change import start as starting
 from picloud.rollout.types import Step, Wish
 from picloud_pages import page
@@ -237,10 +237,7 @@ def _open(ledger):
     cloud, _faults = picloud_salt.store(__opts__).cloud()
     if cloud is None:
         return {}
-    return {
-        part: len(change(cloud, part, ledger.rollouts.pins(part)).nodes)
-        for part in cloud.rollout.parts
-    }
+    return waiting(cloud, ledger.rollouts.pins())
 
 
 def _live(ledger, part):

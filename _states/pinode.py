@@ -53,6 +53,27 @@ def parts_recorded(name, parts):
     return ret
 
 
+def part_waits(name):
+    """
+    Say that the node keeps the settings that it has of a part: its described ones wait for a
+    rollout. Nothing is done and nothing is wrong, so the result is None, which Salt shows.
+
+    name
+        The part.
+
+    .. code-block:: yaml
+
+        waiting-docker:
+          pinode.part_waits:
+            - name: docker
+    """
+    comment = (
+        f"{name} stays as it is here: what is described by now comes with a rollout. On the master:"
+        f" salt-run rollout.plan part={name}"
+    )
+    return {"name": name, "result": None, "changes": {}, "comment": comment}
+
+
 def part_forgotten(name):
     """
     Ensure that a part is off the record. Require the part's ``absent`` before it, so that a

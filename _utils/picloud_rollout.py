@@ -88,7 +88,8 @@ class Rollouts:
         """
         Pin what nodes have of guarded parts, when the description changed.
 
-        A node that has no pin gets what is described: a new one has nothing to be put back to.
+        A node that has no pin gets what is described: a new one has nothing to be put back to. As
+        long as no node was ever here, none has: the first of a new cloud gets what is described.
         """
         cloud = self._engine.cloud
         if cloud is self._guarded:
@@ -97,8 +98,11 @@ class Rollouts:
         if parts or pins:
             ids, live = cloud.ids(), {one.part for one in self._live}
             gone = [(n, part) for n, part in pins if n not in ids or part not in parts]
+            if not live and not any(row.node in ids for row in self._engine.ledger.rejoins.all()):
+                gone = list(pins)
             if gone := [pin for pin in gone if pin[1] not in live]:
                 self._ledger.unpin(gone)
+                pins = {pin: pins[pin] for pin in pins.keys() - set(gone)}
             new = [n for n in ids if any((n, part) not in pins for part in parts)]
             if found := [pin for node in new for pin in self._present(node, pins)]:
                 self._ledger.pin(found)

@@ -13,6 +13,7 @@ from picloud.identity import CardState
 from picloud.ledger import StorageError
 from picloud.rejoin import lobby
 from picloud.rejoin.steps import Step
+from picloud.rollout import change, pages
 
 #: A hint that nobody looked at for so many seconds: the engine looks several times a second.
 UNHEARD_S = 60
@@ -55,6 +56,18 @@ def unheard(ledger, now):
         f"The engine has not looked at {first.node} for {status.span(now - first.at)}. Does"
         " salt-master run, with the engine rejoin (master/master.d/picloud.conf)? See its log."
     ]
+
+
+def unrolled(ledger, cloud):
+    """
+    Return a line for each part whose change waits for a rollout.
+
+    ledger, cloud
+        The ledger, and the description in force.
+    """
+    if not cloud.rollout.parts:
+        return []
+    return pages.waiting(change.waiting(cloud, ledger.rollouts.pins()))
 
 
 class Watch:
@@ -125,6 +138,7 @@ class Watch:
         for one in ledger.strangers.list():
             self.refused.setdefault(one.name, one)
         self.notices += unheard(ledger, self.now)
+        self.notices += unrolled(ledger, self.cloud)
 
     def node(self, name):
         """

@@ -1,4 +1,4 @@
-# salt/sync.sls - first in every highstate: the node's modules are the master's, and the parts about to be applied are on record. Undo: retire.
+# salt/sync.sls - first in every highstate: the node's modules are the master's, parts whose change waits for a rollout are named, and the parts about to be applied are on record. Undo: retire.
 # The sync runs in test mode as well (it only fills the minion's cache): without it the states below could not tell what they would do.
 {%- set node = pillar["picloud"] %}
 {%- set record = opts.get("picloud_etc", "/etc/picloud") ~ "/modules_digest" %}
@@ -22,6 +22,13 @@ sync-digest:
     - require:
       - test: sync-modules
 {%- endif %}
+
+{%- for part in node.get("waiting", []) %}
+
+waiting-{{ part }}:
+  pinode.part_waits:
+    - name: {{ part }}
+{%- endfor %}
 
 sync-parts:
   pinode.parts_recorded:

@@ -20,6 +20,9 @@ _FOLLOWERS = ("One or more requisite failed", "The following requisites were not
 # Source: salt/modules/state.py of Salt 3008, _prior_running_states.
 _BUSY = ('The function "state.', "is running as PID")
 
+# States that only say something: None is how Salt shows them at all, and not a change to come.
+_NOTICES = ("pinode.part_waits",)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -147,7 +150,8 @@ def read(jid: str, at: float, returned: object) -> Highstate:
         if outcome is True:
             changed += bool(result.get("changes"))
         elif outcome is None:
-            would.append(_line(str(tag), result))
+            line = _line(str(tag), result)
+            would += [line] if line.function not in _NOTICES else []
         elif str(result.get("comment", "")).startswith(_FOLLOWERS):
             followers += 1
         else:

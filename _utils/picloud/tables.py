@@ -109,7 +109,7 @@ def _faults(data: Data, width: int) -> RenderableType:
     """The faults of a description, one line each, and what to do."""
     lines = [Text(line) for line in data["faults"]]
     lines.append(Text(data["summary"], style="bold"))
-    return Group(*lines)
+    return Group(*lines, *_notices(data))
 
 
 def _nodes(data: Data, width: int) -> RenderableType:

@@ -4,6 +4,8 @@ import shutil
 
 import picloud_salt
 import pytest
+import salt.loader
+from picloud import highstate as picloud_highstate
 from saltfactories.utils.functional import Loaders
 
 PART = """\
@@ -111,6 +113,24 @@ def test_a_new_node_uses_custom_states_in_its_first_run(highstate, states, repo,
     assert "sync-modules" not in [state.id for state in again]
     (etc / "modules_digest").write_text("old\n")
     assert changed(sound(highstate("alpha"))) == ["sync-digest"]
+
+
+def test_a_part_whose_change_waits_for_a_rollout_is_named(highstate, node, repo):
+    view = {
+        "parts": ["alpha"],
+        "modules_digest": picloud_salt.modules_digest(repo),
+        "waiting": ["docker"],
+    }
+    sound(highstate(pillar={"picloud": view}))
+    ret = sound(highstate(pillar={"picloud": view}))
+    assert changed(ret) == []
+    opts = {"state_output": "changes", "state_verbose": False, "color": False}
+    outputter = salt.loader.outputters({**node.opts, **opts})["highstate"]
+    shown = outputter({"pi3": ret.raw})
+    assert "docker stays as it is here" in shown
+    assert "alpha-file" not in shown
+    read = picloud_highstate.read("1", 0.0, ret.raw)
+    assert (read.ok, read.changed, read.states) == (True, 0, 3)
 
 
 @pytest.mark.parametrize("there", [True, False])

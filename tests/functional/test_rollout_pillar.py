@@ -26,10 +26,23 @@ def test_a_node_keeps_what_it_has_and_gets_the_rest_as_described(guard, compile_
     assert view["docker"]["version"] == OLD
     assert view["boot"]["gpu_mem"] == 32
     assert "guarded" not in view
+    assert view["waiting"] == ["docker"]
 
 
 def test_a_node_that_is_not_on_record_gets_what_is_described(guard, compile_pillar):  # noqa: F811
-    assert compile_pillar("pi4")["picloud"]["docker"]["version"] == NEW
+    view = compile_pillar("pi4")["picloud"]
+    assert view["docker"]["version"] == NEW
+    assert "waiting" not in view
+
+
+def test_nothing_waits_when_the_description_is_what_the_node_has_again(
+    guard,
+    compile_pillar,  # noqa: F811
+    cloud,  # noqa: F811
+):
+    file = cloud / "docker.sls"
+    file.write_text(file.read_text().replace(NEW, OLD))
+    assert "waiting" not in compile_pillar("pi3")["picloud"]
 
 
 def test_a_part_that_is_not_guarded_any_more_is_as_described(guard, compile_pillar, cloud):  # noqa: F811

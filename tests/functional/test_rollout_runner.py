@@ -91,6 +91,27 @@ def test_a_plan_shows_what_changes_and_in_which_waves(run, edit):
     assert run("status", number="all")[0]["open"] == {"docker": 56, "boot": 0}
 
 
+WAITS = "docker: 56 nodes keep what they have until a rollout: salt-run rollout.plan part=docker"
+
+
+def test_whoever_looks_at_the_cloud_or_checks_the_description_sees_what_waits(
+    salt_run, ledger, edit, cloud
+):
+    for page in ("picloud.validate", "picloud.status", "picloud.nodes"):
+        assert WAITS not in salt_run(page)[0]["notices"]
+    edit(OLD, NEW)
+    for page in ("picloud.validate", "picloud.status", "picloud.nodes"):
+        said, code = salt_run(page)
+        assert (said["notices"], code) == ([WAITS], 0)
+        assert WAITS in tables.render(said)
+    copy = shutil.copytree(cloud, cloud.with_name("copy"))
+    assert salt_run("picloud.validate", path=str(copy))[0]["notices"] == []
+    ledger.database.close()
+    (cloud.parent / "ledger.db").write_text("no database")
+    (said,) = salt_run("picloud.validate")[0]["notices"]
+    assert said.startswith("Nobody knows what waits for a rollout: ")
+
+
 def test_a_change_for_one_model_has_only_its_nodes(run, edit, cloud):
     file = cloud / "racks" / "rack2.sls"
     text = file.read_text()

@@ -106,13 +106,15 @@ FREE = "umount {folder} && rm -rf /tmp/kept"
     ],
 )
 def test_the_disk_of_a_node_is_full(lab: Apart, folder, file, said):
-    boot, docker = (lab.checkout / "pillar" / "cloud" / f"{x}.sls" for x in ("boot", "docker"))
-    kept = {path: path.read_text() for path in (boot, docker)}
+    names = ("boot", "docker", "rollout")
+    boot, docker, rollout = (lab.checkout / "pillar" / "cloud" / f"{x}.sls" for x in names)
+    kept = {path: path.read_text() for path in (boot, docker, rollout)}
     before = lab.execute("pi1", "cat", f"{folder}/{file}").stdout
     lab.execute("pi1", "sh", "-c", FULL.format(folder=folder))
     try:
         boot.write_text(kept[boot].replace("gpu_mem: 16", "gpu_mem: 32"))
         docker.write_text(kept[docker].replace('max-size: "1m"', 'max-size: "3m"'))
+        rollout.write_text("rollout: {parts: []}\n")
         assert boot.read_text() != kept[boot]
         assert docker.read_text() != kept[docker]
         failed, _ = highstate(lab, "pi1")

@@ -17,6 +17,8 @@ NAMED, NAME_CHARS = 3, 80
 #: How the states of a manager begin that keep one service of its site each: an image that does not
 #: start is not the manager's fault, and ``workload.status`` tells it.
 SERVICE = "swarm-service-"
+#: How the states begin that only say that a part's change waits for a rollout (``salt/sync.sls``).
+WAITING = "waiting-"
 
 
 def problems(report: Mapping[str, Any], node: Node, policy: Rejoin, now: float) -> list[str]:
@@ -84,7 +86,7 @@ def _number(value: object) -> float | None:
 def _own(value: object) -> list[str]:
     """Names of states that are about the node itself."""
     names = [str(name) for name in value] if isinstance(value, list) else []
-    return [name for name in names if not name.startswith(SERVICE)]
+    return [name for name in names if not name.startswith((SERVICE, WAITING))]
 
 
 def _listed(names: list[str]) -> str:

@@ -82,6 +82,20 @@ def change(cloud: Cloud, part: str, pins: Mapping[tuple[str, str], str]) -> Chan
     return Change(part, tuple(nodes), old, new, settings, unpinned)
 
 
+def waiting(cloud: Cloud, pins: Mapping[tuple[str, str], str]) -> dict[str, int]:
+    """
+    Return how many nodes have something else than is described, by guarded part.
+
+    cloud, pins
+        The cloud, and the digest of what each node has, by node and part.
+
+    .. code-block:: python
+
+        waiting(cloud, ledger.rollouts.pins()) == {"docker": 14}
+    """
+    return {part: len(change(cloud, part, pins).nodes) for part in cloud.rollout.parts}
+
+
 def start(made: Change, cloud: Cloud, keyed: Collection[str], by: str, now: float) -> Start:
     """
     Return what begins a rollout.

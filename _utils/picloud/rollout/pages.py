@@ -129,14 +129,27 @@ def history(rollouts: Sequence[Rollout], open_changes: Mapping[str, int]) -> dic
     )
     heads = ("rollout", "part", "step", "wave", "began", "by", "reason")
     page = table(heads, cells, "" if rollouts else "There was no rollout yet.")
-    waiting = [
-        f"{_count(number, 'node')} wait{'s' if number == 1 else ''} for a rollout of {part}:"
-        f" salt-run rollout.plan part={part}"
+    data = {"rollouts": [asdict(one) for one in rollouts], "open": dict(open_changes)}
+    return page | data | {"notices": waiting(open_changes)}
+
+
+def waiting(open_changes: Mapping[str, int]) -> list[str]:
+    """
+    Return what waits for a rollout, a line for each part.
+
+    open_changes
+        How many nodes have something else than is described, by guarded part.
+
+    >>> waiting({"docker": 14, "boot": 0})
+    ['docker: 14 nodes keep what they have until a rollout: salt-run rollout.plan part=docker']
+    """
+    return [
+        f"{part}: {_count(number, 'node')} keep{'s' if number == 1 else ''} what"
+        f" {'it has' if number == 1 else 'they have'} until a rollout: salt-run rollout.plan"
+        f" part={part}"
         for part, number in open_changes.items()
         if number
     ]
-    data = {"rollouts": [asdict(one) for one in rollouts], "open": dict(open_changes)}
-    return page | data | {"notices": waiting}
 
 
 def _summary(rollout: Rollout, now: float) -> str:

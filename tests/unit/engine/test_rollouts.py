@@ -207,6 +207,22 @@ def test_a_new_node_has_what_is_described(site):
     assert site.versions() == ["1.6.2-1", "1.7.1-1"]
 
 
+def test_a_cloud_whose_first_node_is_still_to_come_has_what_is_described(tmp_path, monkeypatch):
+    head = Head(tmp_path, monkeypatch)
+    for version in ("1.6.2-1", "1.7.1-1"):
+        head.cloud = described(version)
+        head.engine.store.view = lambda node: (head.cloud.view(node), ())
+        head.rounds()
+        pins = head.ledger.rollouts.pinned("pi0", ["docker"])
+        assert pins["docker"]["version"] == version
+    head.card("pi0")
+    head.comes("pi0", OWN["pi0"])
+    head.cloud = described("1.7.2-1")
+    head.rounds()
+    pins = head.ledger.rollouts.pinned("pi1", ["docker"])
+    assert pins["docker"]["version"] == "1.7.1-1"
+
+
 @pytest.mark.parametrize("killed", range(1, 12))
 def test_a_master_killed_at_any_write_goes_on_and_does_nothing_twice(site, monkeypatch, killed):
     """kill -9 just before the nth transaction: nothing after the last one that was done is so."""

@@ -82,6 +82,12 @@ def test_an_unknown_part_is_no_change(testmode):
     assert ret["changes"] == {}
 
 
+def test_a_part_that_waits_for_a_rollout_is_named_and_nothing_is_done(testmode):
+    ret = pinode.part_waits("docker")
+    assert (ret["result"], ret["changes"]) == (None, {})
+    assert "salt-run rollout.plan part=docker" in ret["comment"]
+
+
 @pytest.fixture
 def master(tmp_path):
     """A checkout with modules, which the node has in its cache."""

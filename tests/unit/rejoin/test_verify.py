@@ -2,7 +2,7 @@
 
 import pytest
 from picloud.policy import Rejoin as Policy
-from picloud.rejoin.verify import SERVICE, problems
+from picloud.rejoin.verify import SERVICE, WAITING, problems
 from picloud.rejoin.words import plain
 
 from tests.unit.cards.office import tiny
@@ -35,7 +35,12 @@ def test_a_service_that_does_not_start_is_not_the_managers_fault():
     assert problems(report(service), NODE, POLICY, NOW) == ["states fail: swarm-member"]
 
 
-def test_states_of_services_are_named_as_those_that_are_passed_over(repo):
+def test_a_part_whose_change_waits_for_a_rollout_is_no_change():
+    assert problems(report({"would": ["waiting-docker"]}), NODE, POLICY, NOW) == []
+
+
+def test_states_are_named_as_those_that_are_passed_over(repo):
+    assert f"\n{WAITING}{{{{ part }}}}:" in (repo / "salt/sync.sls").read_text()
     assert f"\n{SERVICE}{{{{ name }}}}:" in (repo / "salt/swarm/workloads.sls").read_text()
 
 
