@@ -95,7 +95,8 @@ def status(workload=None):
         raise NoAnswerError("\n".join(silent.values()))
     if workload is not None:
         workload = work.workload(workload, {name for one in seen.values() for name in one.services})
-    data = statuses.page(work.cloud, seen, work.said, work.now, workload)
+    theirs = {site: work.names(site) for site in silent}
+    data = statuses.page(work.cloud, seen, work.said, work.now, only=workload, silent=theirs)
     data["notices"] += [*silent.values(), *work.notices()]
     return {**data, "silent": silent, "retcode": 1} if silent else data
 

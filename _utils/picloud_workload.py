@@ -106,10 +106,27 @@ class Work:
         said
             What is said by hand; what the ledger has when left out.
         """
-        scales = (self.said if said is None else said).scales
-        whole = overrides.laid(self.cloud, scales)
-        found = tasks.tasks(whole, whole.common.workloads, self.swarms)
+        found = self.tasks(self.said if said is None else said)
         return [task.site for task in found if task.name == name and task.site]
+
+    def names(self, site: str) -> list[str]:
+        """
+        Return the workloads that are to run at a site.
+
+        site
+            The site.
+        """
+        return [task.name for task in self.tasks(self.said) if task.site == site]
+
+    def tasks(self, said: Overrides) -> list[tasks.Task]:
+        """
+        Return what is to run, each workload at each site.
+
+        said
+            What is said by hand.
+        """
+        whole = overrides.laid(self.cloud, said.scales)
+        return tasks.tasks(whole, whole.common.workloads, self.swarms)
 
     def some_swarm(self) -> None:
         """Raise NoAnswerError when no site has a swarm."""

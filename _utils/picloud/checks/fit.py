@@ -18,6 +18,8 @@ from picloud.workloads.placement import foretell
 from picloud.workloads.tasks import Task, tasks
 
 Swarms = Mapping[str, Swarm]
+#: Docker's own advice (https://docs.docker.com/engine/swarm/admin_guide/).
+MOST_MANAGERS = 7
 
 
 def check(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
@@ -70,13 +72,19 @@ def checked(cloud: Described, swarms: Swarms, cache: Cache | None) -> list[Probl
 
 
 def managers(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
-    """A swarm has an odd number of managers, each in a rack of its own as far as there are any."""
+    """A swarm has few managers, an odd number, each in its own rack as far as there are any."""
     path = ("roles", fleet.MANAGER)
     for site, swarm in swarms.items():
         number = len(swarm.managers)
         if number % 2 == 0:
             problem = f"{number} nodes of {site} have this role, and a swarm wants an odd number"
             advice = "give it to one node more or less"
+            yield Problem(path, "swarm-managers", problem, advice)
+        if number > MOST_MANAGERS:
+            problem = (
+                f"{number} nodes of {site} have this role, and a change waits for most of them"
+            )
+            advice = f"give it to three or five nodes; {MOST_MANAGERS} at most"
             yield Problem(path, "swarm-managers", problem, advice)
         by_rack = Counter(host.rack for host in swarm.hosts if host.node in swarm.managers)
         most = -(-number // len(swarm.by_rack))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from picloud.rejoin.pages import table
@@ -18,6 +18,7 @@ from picloud.workloads.reasons import remedy
 from picloud.workloads.seen import ALIVE, FAILED, WAITING, Seen, Service, Task
 
 HEADS = ("workload", "site", "image", "mode", "tasks", "as described", "where", "last fault")
+NOT_TOLD = "no: no manager was told of it yet"
 #: Fields that are named of a service that is not as described.
 NAMED = 3
 
@@ -27,7 +28,9 @@ def page(
     seen: Mapping[str, Seen],
     said: Overrides,
     now: float,
+    *,
     only: str | None = None,
+    silent: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Any]:
     """
     Return the page of workloads, one row for each at each site.
@@ -42,6 +45,8 @@ def page(
         The time, in seconds since 1970.
     only
         The only workload to show, with a row for each of its tasks.
+    silent
+        Names of the workloads at sites whose managers do not answer, by site.
 
     Each row is in ``workloads`` as data, by name and site; ``bad`` of it says why it is not as it
     should be, and the page has ``retcode`` 1 when one is not.
@@ -51,6 +56,12 @@ def page(
         _row(cloud, here, name, said, now)
         for here in itertools.starmap(_Site, seen.items())
         for name in dict.fromkeys((*here.seen.services, *here.seen.missing))
+        if only in (None, name)
+    ]
+    found += [
+        _unseen(cloud, name, said, site, f"not known: no manager of {site} answers")
+        for site, names in (silent or {}).items()
+        for name in names
         if only in (None, name)
     ]
     missing = [name for name in cloud.common.workloads if only in (None, name)]
@@ -121,11 +132,16 @@ def _row(cloud: Described, here: _Site, name: str, said: Overrides, now: float) 
 
 def _nowhere(cloud: Described, name: str, said: Overrides) -> dict[str, Any]:
     """A workload that no swarm has, and of which no manager was told."""
+    zero = said.scales.get(name, cloud.common.workloads[name].replicas) == 0
+    return _unseen(cloud, name, said, "-", "" if zero else NOT_TOLD)
+
+
+def _unseen(cloud: Described, name: str, said: Overrides, site: str, why: str) -> dict[str, Any]:
+    """A workload of which nothing is seen at a site, and why that is not as it should be."""
     one = cloud.common.workloads[name]
-    zero = said.scales.get(name, one.replicas) == 0
     return {
         "workload": name,
-        "site": "-",
+        "site": site,
         "image": f"{one.image}:{cloud.common.container_images[one.image].tag}",
         "mode": one.mode,
         "wanted": 0,
@@ -140,8 +156,8 @@ def _nowhere(cloud: Described, name: str, said: Overrides) -> dict[str, Any]:
         "update": "",
         "message": "",
         "changes": {},
-        "drift": "" if zero else "no: no manager was told of it yet",
-        "bad": "" if zero else "runs nowhere: no manager was told of it yet",
+        "drift": why,
+        "bad": why,
     }
 
 

@@ -195,6 +195,12 @@ def test_ports_meet_where_both_may_run(
         ),
         ({"r1": ["small"] * 2, "r2": ["small"]}, ("n0", "n1", "n2"), None),
         ({"r1": ["small"], "b-r2": ["small"] * 2}, ("n0", "n1", "n2"), "2 nodes of b have"),
+        ({"r1": ["small"] * 7}, tuple(f"n{n}" for n in range(7)), None),
+        (
+            {"r1": ["small"] * 9},
+            tuple(f"n{n}" for n in range(9)),
+            "9 nodes of a have this role, and",
+        ),
     ],
 )
 def test_managers_are_odd_and_apart(

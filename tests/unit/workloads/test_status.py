@@ -42,7 +42,7 @@ def seen(services: dict[str, Any], *tasks: Any, missing: Any = (), **nodes: Any)
 
 
 def shown(one: Seen, said: Overrides = Overrides(), only: str | None = None) -> Any:  # noqa: B008
-    page = status.page(CLOUD, {"a": one}, said, NOW, only)
+    page = status.page(CLOUD, {"a": one}, said, NOW, only=only)
     assert json.loads(json.dumps(page)) == page
     return page, tables.render(page).splitlines()
 
@@ -226,3 +226,19 @@ def test_what_can_be_done_is_said_while_something_is_wrong(only: str | None) -> 
 def test_a_description_without_workloads() -> None:
     page = status.page(cloud({"r1": ["small"]}, {}), {}, Overrides(), NOW)
     assert "The description has no workloads yet" in page["summary"]
+
+
+def test_what_runs_at_a_site_that_does_not_answer_is_not_known() -> None:
+    both = cloud({"r1": ["small"], "b-r2": ["small"]}, {"web": {}, "db": {}}, managers=("n0", "n1"))
+    one = seen({"web": {**SERVICE, "wanted": 1, "running": 1}}, task("web", 1, 0))
+    page = status.page(both, {"a": one}, Overrides(), NOW, silent={"b": ["web", "db"]})
+    rows = {(row["workload"], row["site"]): row["bad"] for row in _rows(page)}
+    why = "not known: no manager of b answers"
+    assert rows == {("web", "a"): "", ("web", "b"): why, ("db", "b"): why}
+    assert page["retcode"] == 1
+    page = status.page(both, {"a": one}, Overrides(), NOW, only="db", silent={"b": ["web", "db"]})
+    assert [row["bad"] for row in _rows(page)] == [why]
+
+
+def _rows(page: Any) -> list[Any]:
+    return [row for sites in page["workloads"].values() for row in sites.values()]
