@@ -1,10 +1,11 @@
 """
-Container images: build them from Debian's packages, and look after the registry that nodes pull
-from.
+Container images: build them from Debian's packages or copy them from other registries, and look
+after the registry that nodes pull from.
 """
 
 import contextlib
 import fcntl
+import functools
 import logging
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from picloud.status import ago
 from picloud.workloads import recipe, seal
 from picloud.workloads.archs import narrowed
 from picloud_images import build as making
-from picloud_images import layers, machine
+from picloud_images import copied, layers, machine
 from picloud_images import orders as planning
 from picloud_images.registry import Registry
 from picloud_pages import page
@@ -60,8 +61,9 @@ def registry(absent=False):
 @page
 def build(name=None, force=False):
     """
-    Build images for all their architectures, and push them to the registry. An image of which
-    nothing has changed, neither in the description nor in Debian's archive, is left as it is.
+    Build images for all their architectures, or copy those of other registries (``copy_of``), and
+    push them to the registry. An image of which nothing has changed, neither in the description nor
+    in Debian's archive or the other registry, is left as it is.
 
     name
         Only this entry of ``container_images``, or several with commas between.
@@ -85,39 +87,57 @@ def build(name=None, force=False):
     if faults:
         raise picloud_watch.NoAnswerError("\n".join(["Nothing was built:", *faults]))
     ledger = picloud_salt.ledger(__opts__)
+    todo = {order.entry: functools.partial(_make, order, options) for order in orders}
+    todo |= {
+        entry: functools.partial(_copy, entry, image)
+        for entry, image in chosen.items()
+        if image.copy_of
+    }
     data, rows, failed = {}, [], []
     with _alone():
         layers.tidy()
-        for order in orders:
-            began = time.time()
-            last = ledger.builds.newest(order.name, order.image.tag)
+        for entry, image in chosen.items():
+            began, ask = time.time(), seal.wanted(entry, image)
+            last = ledger.builds.newest(ask["name"], ask["tag"])
             try:
-                if not force and planning.unchanged(order, last, held):
-                    made, done = last, "unchanged"
-                else:
-                    if force:
-                        layers.forget(order.entry)
-                    made = making.make(order, options, held)
-                    ledger.builds.put(made)
-                    done = "rebuilt, the same" if _same(last, made) else "built"
+                made, done = todo[entry](last, held, force)
             except picloud_watch.NoAnswerError as err:
-                log.error("Image %s: %s", order.entry, err)
+                log.error("Image %s: %s", entry, err)
                 failed.append(str(err))
                 continue
+            if made is not last:
+                ledger.builds.put(made)
             took = time.time() - began
-            data[order.entry] = _shown(made) | {"done": done, "seconds": round(took, 1)}
+            data[entry] = _shown(made) | {"done": done, "seconds": round(took, 1)}
             full = f"{made.name}:{made.tag}"
             rows.append((full, done, f"{took:.0f}", " ".join(made.platforms), made.digest))
-    count = f"{len(rows)} of {len(orders)} image{'' if len(orders) == 1 else 's'}"
+    count = f"{len(rows)} of {len(todo)} image{'' if len(todo) == 1 else 's'}"
     summary = "\n".join([f"{count} in the registry.", *failed])
     table = pages.table(("image", "done", "s", "architectures", "digest"), rows, summary)
     return table | {"images": data, "failed": failed, "retcode": int(bool(failed))}
 
 
+def _make(order, options, last, held, force):
+    """Build an image unless nothing has changed; the build, and what was done."""
+    if not force and planning.unchanged(order, last, held):
+        return last, "unchanged"
+    if force:
+        layers.forget(order.entry)
+    made = making.make(order, options, held)
+    return made, "rebuilt, the same" if _same(last, made) else "built"
+
+
+def _copy(entry, image, last, held, force):
+    """Copy an image unless it is as it was; the build, and what was done."""
+    made = copied.copy(entry, image, None if force else last, held)
+    return made, "unchanged" if made is last else "copied"
+
+
 @page
 def list_():
     """
-    List images that are built here: what was built, for what, how big, and what remains to be done.
+    List images that are built or copied here: what was made, for what, how big, and what remains to
+    be done.
 
     CLI Example:
 
@@ -170,7 +190,7 @@ def show(name):
     last = picloud_salt.ledger(__opts__).builds.newest(ask["name"], ask["tag"])
     if last is None:
         raise picloud_watch.NoAnswerError(
-            f"{ask['name']}:{ask['tag']} was not built: salt-run image.build {entry}"
+            f"{ask['name']}:{ask['tag']} was not {ask['made']}: salt-run image.build {entry}"
         )
     archs = sorted(last.packages)
     names = sorted({name for packages in last.packages.values() for name in packages})
@@ -219,12 +239,12 @@ def _common():
 
 
 def _built(common):
-    """Entries of ``container_images`` that are built here, for the architectures of the nodes."""
+    """Entries of ``container_images`` for our registry, for the architectures of the nodes."""
     only = machine.architectures(__opts__)
     return {
         entry: image.model_copy(update={"archs": narrowed(image.archs, only)})
         for entry, image in common.container_images.items()
-        if image.build is not None
+        if image.is_ours
     }
 
 
@@ -237,10 +257,10 @@ def _chosen(common, names):
     for one in wanted:
         if one in common.container_images and one not in images:
             raise picloud_watch.NoAnswerError(
-                f"{one} comes from elsewhere: it has no build in container_images."
+                f"{one} comes from elsewhere: it has neither build nor copy_of in container_images."
             )
         if one not in images:
-            picloud_watch.refuse(one, images, "image that is built here")
+            picloud_watch.refuse(one, images, "image that is built or copied here")
     return {one: images[one] for one in wanted}
 
 

@@ -65,6 +65,11 @@ TAG = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 #: A file name without folders.
 FILE = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}$"
 IMAGE = r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$"
+#: An image with its registry and tag or digest. No short name: whose it is depends on who asks.
+REFERENCE = (
+    r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})$"
+)
 #: Names of services, secrets and configs. Docker has 64 characters for each: two names of ours, a
 #: character between them, and the number of a version, must fit into that.
 SERVICE = r"^[a-z0-9]([a-z0-9-]{0,26}[a-z0-9])?$"
@@ -144,6 +149,11 @@ FORMATS: dict[str, Format] = {
     TAG: Format("bad-tag", "is not an image tag", 'write it like "1.35"'),
     FILE: Format("bad-file-name", "is not a file name", "write it without folders"),
     IMAGE: Format("bad-image", "is not an image name", "write it like picloud/busybox"),
+    REFERENCE: Format(
+        "bad-image",
+        "is not an image with its registry and tag",
+        "write it like docker.io/library/redis:7.2",
+    ),
     SERVICE: Format(
         "bad-name",
         "is not a short name",
@@ -191,6 +201,7 @@ SaltVersion = Annotated[str, _text(SALT_VERSION)]
 Tag = Annotated[str, _text(TAG)]
 FileName = Annotated[str, _text(FILE)]
 ImageName = Annotated[str, _text(IMAGE)]
+ImageReference = Annotated[str, _text(REFERENCE)]
 ServiceName = Annotated[str, _text(SERVICE)]
 Digest = Annotated[str, _text(DIGEST)]
 Variable = Annotated[str, _text(VARIABLE)]

@@ -104,18 +104,31 @@ class Registry:
         digest
             The digest that it has.
         """
-        with self._writable() as (address, login):
-            auth = layout.parent / "auth.json"
+        self.copy(f"oci:{layout}", name, tag, digest)
+
+    def copy(self, origin: str, name: str, tag: str, digest: str) -> None:
+        """
+        Copy an image with all its architectures.
+
+        origin
+            Where from, in the words of ``skopeo``.
+        name, tag, digest
+            As for :meth:`push`.
+        """
+        with (
+            self._writable() as (address, login),
+            tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
+        ):
+            auth = Path(folder) / "auth.json"
             _write(auth, json.dumps({"auths": {address: {"auth": login}}}))
-            said = _run(
-                "skopeo",
+            said = skopeo(
                 "copy",
                 "--quiet",
                 "--all",
                 "--preserve-digests",
                 "--dest-tls-verify=false",
                 f"--dest-authfile={auth}",
-                f"oci:{layout}",
+                origin,
                 f"docker://{address}/{name}:{tag}",
                 timeout=PUSH_S,
             )
@@ -298,6 +311,18 @@ def _beside(program: str) -> str:
     """A program of this virtual environment, or of the system."""
     path = Path(sys.executable).parent / program
     return str(path) if path.exists() else program
+
+
+def skopeo(*arguments: str, timeout: float) -> str:
+    """
+    Run ``skopeo``; what it says. NoAnswerError with its words when it fails.
+
+    arguments
+        What to do.
+    timeout
+        Seconds that it may take.
+    """
+    return _run("skopeo", *arguments, timeout=timeout)
 
 
 def _run(

@@ -34,8 +34,8 @@ def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
         The master's options.
 
     ``registry`` has ``address``, ``ca``, ``user`` and ``password``. In ``workloads``, images that
-    are built here are named with the registry and their digest; a service whose image may not be
-    pulled, or cannot be while there is no registry, stands in ``refused`` with the reason.
+    are built or copied here are named with the registry and their digest; a service whose image may
+    not be pulled, or cannot be while there is no registry, stands in ``refused`` with the reason.
     """
     told = dict(view)
     work = told.get("workloads")

@@ -225,3 +225,49 @@ def test_one_name_runs_on_every_architecture(registry: Apart):
     work = told(registry)
     assert work["services"]["web"]["image"] == f"{name}:4@{made['digest']}"
     assert "web" not in work["refused"]
+
+
+COPIED = """
+container_images:
+  copied:
+    name: mirror/hello
+    tag: "9"
+    archs: [amd64]
+    copy_of: head.pi.example:5000/picloud/hello:{tag}
+"""
+#: As an admin logs in to somebody's registry; ours stands for it.
+LOGIN = """
+mkdir --parents /etc/containers/certs.d/head.pi.example:5000
+cp /etc/picloud/registry/ca.crt /etc/containers/certs.d/head.pi.example:5000/
+skopeo login --username picloud --password-stdin head.pi.example:5000 \\
+    </etc/picloud/registry/password
+"""
+
+
+def test_an_image_of_another_registry_is_copied_once_and_pulled_from_ours(registry: Apart, image):
+    lab = registry
+    described = lab.checkout / "pillar/cloud/copied.sls"
+    theirs = lab.run("image.show", "hello")["image"]
+    tag, digest = theirs["tag"], theirs["digest"]
+    lab.execute("head", "sh", "-ec", LOGIN)
+    try:
+        described.write_text(COPIED.format(tag=tag))
+        assert lab.run("image.list")["images"]["copied"]["remark"] == (
+            "mirror/hello:9 was not copied: salt-run image.build copied"
+        )
+        for done in ("copied", "unchanged"):
+            said = lab.run("image.build", "copied")
+            assert said.get("images", {}).get("copied", {}).get("done") == done, said
+        assert said["images"]["copied"]["digest"] == digest
+        there = run(lab, f"head.pi.example:5000/picloud/hello:{tag}")
+        assert run(lab, f"head.pi.example:5000/mirror/hello:9@{digest}") == there != ""
+
+        described.write_text(COPIED.format(tag=tag) + f"    digest: sha256:{'0' * 64}\n")
+        (why,) = lab.run("image.build", "copied")["failed"]
+        assert f"it has the digest {digest} there" in why
+        described.write_text(COPIED.format(tag="none"))
+        (why,) = lab.run("image.build", "copied")["failed"]
+        assert why.startswith("container_images.copied: head.pi.example:5000/picloud/hello:none: ")
+        assert "manifest unknown" in why
+    finally:
+        described.unlink()

@@ -24,10 +24,13 @@ TAKEN = {
 
 
 def images(known: Known) -> Iterator[Problem]:
-    """Files of images have one origin, and a version that is blocked everywhere is refused."""
+    """Images and files have one origin, and a version that is blocked everywhere is refused."""
     for name, image in known.common.container_images.items():
         base = ("container_images", name)
         files = image.build.files.items() if image.build else ()
+        if image.build and image.copy_of:
+            problem = "is built here, and cannot be the copy of another one as well"
+            yield Problem((*base, "copy_of"), "image-origin", problem, "leave out one of them")
         for path, file in files:
             if (file.contents is None) == (file.source is None):
                 problem = "has both contents and source" if file.source else "holds nothing"

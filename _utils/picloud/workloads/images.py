@@ -77,8 +77,17 @@ class ContainerImage(Model):
     """Architectures that it is made for."""
     build: ImageBuild | None = None
     """How it is made; left out where it comes from elsewhere."""
+    copy_of: f.ImageReference | None = None
+    """The image of another registry that `image.build` copies to the site's, such as
+    `docker.io/library/redis:7.2`. Without this and `build` nodes need to have the image, by
+    `docker: images`, or pull it over the uplink from where its name says, unchecked."""
     blocked: f.Many[BlockedTag] = ()
     """Versions that are refused, with the reason."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nodes pull it from the registry of their site."""
+        return self.build is not None or self.copy_of is not None
 
 
 def reference(entry: str, image: ContainerImage) -> str:

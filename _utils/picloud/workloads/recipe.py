@@ -162,6 +162,9 @@ def described(image: ContainerImage, files: Iterable[Made]) -> str:
         "build": _said(image.build) if image.build else None,
         "files": _contents(files),
     }
+    # What is not used changes no digest of before there was such a key.
+    if image.copy_of:
+        said["copy_of"] = image.copy_of
     return _digest(said)
 
 

@@ -49,7 +49,7 @@ class Sealed(NamedTuple):
 
 def wanted(entry: str, image: ContainerImage) -> dict[str, Any]:
     """
-    Return what is asked of the registry for an image that is built here.
+    Return what is asked of the registry for an image that is built or copied here.
 
     entry
         Its name in the description.
@@ -62,6 +62,7 @@ def wanted(entry: str, image: ContainerImage) -> dict[str, Any]:
         "tag": image.tag,
         "digest": image.digest,
         "archs": allowed_archs(image),
+        "made": "copied" if image.copy_of else "built",
     }
 
 
@@ -75,7 +76,7 @@ def table(images: Mapping[str, ContainerImage]) -> dict[str, dict[str, Any]]:
     return {
         reference(entry, image): wanted(entry, image)
         for entry, image in images.items()
-        if image.build is not None
+        if image.is_ours
     }
 
 
@@ -90,22 +91,26 @@ def seal(ask: Mapping[str, Any], build: Build | None, registry: str) -> Sealed:
     registry
         Host and port of the registry.
 
-    >>> ask = {"entry": "web", "name": "picloud/web", "tag": "1", "digest": None, "archs": []}
+    >>> ask = {"entry": "web", "name": "picloud/web", "tag": "1", "digest": None, "archs": [],
+    ...        "made": "built"}
     >>> seal(ask, None, "head:5000").refused
     'picloud/web:1 was not built: salt-run image.build web'
     """
     full, again = f"{ask['name']}:{ask['tag']}", f"salt-run image.build {ask['entry']}"
     if build is None:
-        return Sealed(None, f"{full} was not built: {again}")
+        return Sealed(None, f"{full} was not {ask['made']}: {again}")
     if ask["digest"] not in (None, build.digest):
         return Sealed(
             None,
-            f"{full} is described with {ask['digest']}, and what was built has {build.digest};"
+            f"{full} is described with {ask['digest']}, and what was {ask['made']} has"
+            f" {build.digest};"
             " correct container_images, or leave the digest out",
         )
     if lacking := [arch for arch in ask["archs"] if arch not in build.platforms]:
         made = ", ".join(sorted(build.platforms))
-        return Sealed(None, f"{full} was built for {made}, not for {', '.join(lacking)}: {again}")
+        return Sealed(
+            None, f"{full} was {ask['made']} for {made}, not for {', '.join(lacking)}: {again}"
+        )
     return Sealed(f"{registry}/{full}@{build.digest}", None)
 
 
