@@ -2,6 +2,7 @@
 The nodes of a Docker swarm, as a manager sees and changes them. Runs on a manager.
 """
 
+import datetime
 import time
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -13,6 +14,8 @@ ROLES = ("worker", "manager")
 AVAILABILITY = ("active", "pause", "drain")
 #: How long a demoted manager may take to give up its vote.
 DEMOTE_SECONDS = 30
+#: Seconds in which who let a node into the swarm gives it its labels.
+JOINING_S = 120
 
 
 def __virtual__():
@@ -28,6 +31,7 @@ def _facts(node):
     return {
         "id": node["ID"],
         "created": node.get("CreatedAt") or "",
+        "updated": node.get("UpdatedAt") or "",
         "hostname": described.get("Hostname") or "",
         "role": spec.get("Role") or "worker",
         "availability": spec.get("Availability") or "active",
@@ -48,10 +52,11 @@ def _facts(node):
 
 def list_():
     """
-    Return the nodes of the swarm, dead ones too: id, created (when it joined), hostname, role,
-    availability, labels, state (``ready``, ``down`` ...), address, leader, reachability (of
-    managers), arch, engine, engine_labels, cpus, memory, and generic resources such as
-    ``{mbps: 100}``. Of entries with the same hostname the oldest comes first.
+    Return the nodes of the swarm, dead ones too: id, created (when it joined), updated (when the
+    swarm last had something new of it), hostname, role, availability, labels, state (``ready``,
+    ``down`` ...), address, leader, reachability (of managers), arch, engine, engine_labels, cpus,
+    memory, and generic resources such as ``{mbps: 100}``. Of entries with the same hostname the
+    oldest comes first.
 
     CLI Example:
 
@@ -114,6 +119,83 @@ def find(name):
         )
     chosen = live[0] if live else named[-1]
     return {**chosen, "dead": [node["id"] for node in named if node["id"] != chosen["id"]]}
+
+
+def members(nodes, settled=False):
+    """
+    Return the nodes of the swarm beside what they are to be, one for each hostname: ``name``,
+    ``here`` (as in :py:func:`list`), ``wanted``, ``changes``, ``{field: {old, new}}``, and
+    ``others``: ids of entries to be removed.
+
+    nodes
+        ``labels``, ``role`` and ``availability`` by hostname. A node that is not among them is to
+        be a worker without labels, and to be removed once it is down.
+    settled
+        Leave out what joined less than two minutes ago: it gets its labels from whoever let it in.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.members '{pi3: {role: worker, labels: {rack: rack1}}}'
+    """
+    by_name = {}
+    for entry in list_():
+        by_name.setdefault(entry["hostname"], []).append(entry)
+    found = [_member(host, same, nodes) for host, same in by_name.items()]
+    if settled:
+        now = datetime.datetime.now(datetime.UTC)
+        found = [one for one in found if not _joining(one["here"], now)]
+    return found
+
+
+def _member(host, same, nodes):
+    """What is to be done with the entries of a hostname, of which the oldest comes first."""
+    here = next((one for one in reversed(same) if one["state"] != "down"), same[-1])
+    others = [one["id"] for one in same if one["id"] != here["id"]]
+    wanted = nodes.get(host, {"labels": {}, "role": "worker"})
+    changes = differences(here, wanted)
+    if host not in nodes and here["state"] == "down":
+        others, wanted, changes = [*others, here["id"]], {}, {}
+    if others:
+        changes["dead entries"] = {"old": others, "new": []}
+    return {"name": host, "here": here, "wanted": wanted, "changes": changes, "others": others}
+
+
+def _joining(here, now):
+    try:
+        joined = datetime.datetime.fromisoformat(f"{here['created'][:19]}+00:00")
+    except ValueError:
+        return False
+    return 0 <= (now - joined).total_seconds() < JOINING_S
+
+
+def differences(here, wanted):
+    """
+    Return in what a node differs, ``{field: {old, new}}``.
+
+    here
+        The node as :py:func:`list` has it.
+    wanted
+        ``labels``, ``availability``, ``role``; what is left out is not compared.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.differences '{role: worker}' '{role: manager}'
+    """
+    changes = {
+        key: {"old": here[key], "new": wanted[key]}
+        for key in ("availability", "role")
+        if key in wanted and here[key] != wanted[key]
+    }
+    if "labels" in wanted:
+        old, new = here["labels"], wanted["labels"]
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                changes[f"labels.{key}"] = {"old": old.get(key), "new": new.get(key)}
+    return changes
 
 
 def set_(name, labels=None, availability=None, role=None):

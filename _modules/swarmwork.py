@@ -5,6 +5,8 @@ they do, what their tasks say, and putting one right. Runs on a manager.
 What is described is fetched from the master each time, so that it is what is described now.
 """
 
+import hashlib
+import json
 import threading
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -33,8 +35,9 @@ def __virtual__():
 
 def described():
     """
-    Return what the master describes for this swarm: ``services`` by name, and ``refused``: why a
-    service is not to be applied now, by name.
+    Return what the master describes for this swarm: ``services`` by name; ``refused``: why a
+    service is not to be applied now, by name; ``nodes``: role, labels and availability by hostname;
+    and ``digest``, of all that is described for it.
 
     CLI Example:
 
@@ -47,27 +50,37 @@ def described():
         raise CommandExecutionError(
             "the master gives no sound pillar: see salt-run picloud.validate there"
         )
-    told = (pillar.get("picloud") or {}).get("workloads")
+    view = pillar.get("picloud") or {}
+    told, swarm = view.get("workloads"), view.get("swarm") or {}
     if told is None:
         raise CommandExecutionError(
             "the master tells this node of no workloads: it is no manager in the description"
         )
-    return {"services": told["services"], "refused": told.get("refused") or {}}
+    whole = [told, swarm.get("nodes"), swarm.get("settings")]
+    return {
+        "services": told["services"],
+        "refused": told.get("refused") or {},
+        "nodes": swarm.get("nodes"),
+        "digest": hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(),
+    }
 
 
 def look():
     """
     Return how the workloads of this swarm do:
 
-    - ``nodes``: each with ``id``, ``hostname``, ``state`` and ``availability``
+    - ``nodes``: each with ``id``, ``hostname``, ``state``, ``availability``, and ``at``: when the
+      swarm last had something new of it
     - ``services``: described ones, and those that were, by name: ``image``, ``mode``, numbers of
       tasks (``wanted``, ``running``, ``complete``, ``outdated``), ``update`` and ``message``,
       ``described``, ``changes`` (what a highstate would change, ``{field: [old, new]}``; values of
-      environment variables are left out), ``error``
+      environment variables are left out), ``error``, and ``at``: when it was last changed
     - ``missing``: described ones that are not there
     - ``refused``: described ones that are not applied now, by name with the reason
     - ``tasks``: each with ``service``, ``slot``, ``node`` (id), ``state``, ``desired``, ``at`` and
       ``error``
+    - ``members``: names of the nodes that a highstate would change
+    - ``digest``: see :py:func:`described`
 
     CLI Example:
 
@@ -84,8 +97,12 @@ def look():
     }
     names = {item["ID"]: name for name, item in here.items()}
     keys = ("id", "hostname", "state", "availability")
+    members = [] if told["nodes"] is None else __salt__["swarmnode.members"](told["nodes"], True)
     return {
-        "nodes": [{key: node[key] for key in keys} for node in __salt__["swarmnode.list"]()],
+        "nodes": [
+            {**{key: node[key] for key in keys}, "at": node["updated"]}
+            for node in __salt__["swarmnode.list"]()
+        ],
         "services": {
             name: _service(name, item, wanted.get(name), name not in refused)
             for name, item in here.items()
@@ -97,6 +114,8 @@ def look():
             for task in __salt__["swarm.ask"]("tasks")
             if task.get("ServiceID") in names
         ],
+        "members": sorted(one["name"] for one in members if one["changes"]),
+        "digest": told["digest"],
     }
 
 
@@ -108,6 +127,7 @@ def _service(name, item, spec, compared):
         "described": spec is not None,
         "changes": {},
         "error": "",
+        "at": item.get("UpdatedAt") or "",
     }
     now = __salt__["swarmservice.status"](name)
     found |= {key: now[key] for key in ("wanted", "running", "complete", "outdated", "message")}

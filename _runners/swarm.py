@@ -1,11 +1,14 @@
 """
-The Docker swarms of the sites: how they stand, getting nodes into them, and bringing one back.
+The Docker swarms of the sites: how they stand, getting nodes into them, keeping them as described,
+and bringing one back.
 """
 
 import picloud_salt
 import picloud_swarm
+from picloud_mend import Mender
 from picloud_pages import page
 from picloud_watch import NoAnswerError
+from picloud_workload import Work
 
 __func_alias__ = {"status_": "status"}
 
@@ -35,6 +38,47 @@ def status_(site=None):
     failed = any(not one.works for one in found.values())
     message = "\n".join(lines) or "No node has the role swarm-manager, so there is no swarm."
     return {"show": "message", "message": message, "sites": told, "retcode": int(failed)}
+
+
+@page
+def mend(site=None):
+    """
+    Look at the swarm of each site, and put right what is to be between two highstates. The master
+    does so every five minutes (``schedule`` in its configuration).
+
+    site
+        Only that of this site.
+
+    - Somebody changed services or nodes by hand, while the description stayed as it was when the
+      swarm was last as described: they are made as described. An edited description waits for the
+      next highstate of the managers.
+    - Nodes are back that were lost, and replicas of a workload are crowded on others: it is dealt
+      out anew, as its ``update`` says, once in ``placement: rebalance_s`` at most.
+    - The managers have lost their majority, or have it again: the log has one warning, and the
+      event ``picloud/swarm/lost/<site>`` or ``picloud/swarm/works/<site>`` tells it.
+
+    The exit status is 1 when a swarm does not work, or something could not be put right.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run swarm.mend
+    """
+    work, swarms = Work(__opts__), _swarms()
+    if not work.swarms:
+        return {"show": "message", "message": "No site has a swarm.", "sites": {}}
+    if site is not None and str(site) not in work.swarms:
+        swarms.standing(str(site))
+    mender = Mender(__opts__, work, swarms)
+    found = {name: mender.look(name) for name in ([str(site)] if site else work.swarms)}
+    lines = [f"{words[:1].upper()}{words[1:]}" for one in found.values() for words in one.words]
+    return {
+        "show": "message",
+        "message": "\n".join(lines),
+        "sites": {name: one._asdict() for name, one in found.items()},
+        "retcode": int(any(one.failed for one in found.values())),
+    }
 
 
 def join(nodes):

@@ -2,14 +2,9 @@
 Keep the nodes of a Docker swarm as described: labels, availability, role. Runs on a manager.
 """
 
-import datetime
-
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __virtualname__ = "swarmnode"
-
-#: Seconds in which who let a node into the swarm gives it its labels.
-JOINING_S = 120
 
 
 def __virtual__():
@@ -53,7 +48,7 @@ def present(name, labels=None, availability=None, role=None):
         wanted = {"labels": labels, "availability": availability, "role": role}
         wanted = {key: value for key, value in wanted.items() if value is not None}
         changes = {"dead entries": {"old": here["dead"], "new": []}} if here["dead"] else {}
-        changes.update(_differences(here, wanted))
+        changes.update(__salt__["swarmnode.differences"](here, wanted))
         if not changes:
             ret["comment"] = f"{name} is as described."
             return ret
@@ -65,7 +60,8 @@ def present(name, labels=None, availability=None, role=None):
         if set(changes) != {"dead entries"}:
             __salt__["swarmnode.set"](here["id"], **wanted)
             done.update({key: val for key, val in changes.items() if key != "dead entries"})
-            if left := _differences(__salt__["swarmnode.find"](here["id"]), wanted):
+            now = __salt__["swarmnode.find"](here["id"])
+            if left := __salt__["swarmnode.differences"](now, wanted):
                 raise CommandExecutionError(f"{name}: {', '.join(left)} did not keep what was set")
         for entry in here["dead"]:
             __salt__["swarmnode.remove"](entry)
@@ -74,20 +70,6 @@ def present(name, labels=None, availability=None, role=None):
     ret["changes"] = changes
     ret["comment"] = f"{name} was changed: {', '.join(changes)}."
     return ret
-
-
-def _differences(here, wanted):
-    changes = {
-        key: {"old": here[key], "new": wanted[key]}
-        for key in ("availability", "role")
-        if key in wanted and here[key] != wanted[key]
-    }
-    if "labels" in wanted:
-        old, new = here["labels"], wanted["labels"]
-        for key in sorted({*old, *new}):
-            if old.get(key) != new.get(key):
-                changes[f"labels.{key}"] = {"old": old.get(key), "new": new.get(key)}
-    return changes
 
 
 def members(name, nodes):
@@ -119,10 +101,7 @@ def members(name, nodes):
     try:
         for host, one in nodes.items():
             _checked(host, one)
-        found = _entries(__salt__["swarmnode.list"](), nodes)
-        if __opts__["test"]:
-            now = datetime.datetime.now(datetime.UTC)
-            found = [one for one in found if not _joining(one["here"], now)]
+        found = __salt__["swarmnode.members"](nodes, settled=__opts__["test"])
         # What is promoted comes before what is demoted: the managers keep their majority.
         found.sort(key=lambda one: one["wanted"].get("role") != "manager")
         changes = {one["name"]: one["changes"] for one in found if one["changes"]}
@@ -154,35 +133,6 @@ def _checked(host, one):
         __salt__["swarmnode.check"](**one)
     except SaltInvocationError as err:
         raise SaltInvocationError(f"nodes.{host}: {err}") from None
-
-
-def _entries(entries, nodes):
-    """What is to be done with the entries of each hostname; the swarm lists the oldest first."""
-    by_name = {}
-    for entry in entries:
-        by_name.setdefault(entry["hostname"], []).append(entry)
-    found = []
-    for host, same in by_name.items():
-        here = next((one for one in reversed(same) if one["state"] != "down"), same[-1])
-        others = [one["id"] for one in same if one["id"] != here["id"]]
-        wanted = nodes.get(host, {"labels": {}, "role": "worker"})
-        changes = _differences(here, wanted)
-        if host not in nodes and here["state"] == "down":
-            others, wanted, changes = [*others, here["id"]], {}, {}
-        if others:
-            changes["dead entries"] = {"old": others, "new": []}
-        found.append(
-            {"name": host, "here": here, "wanted": wanted, "changes": changes, "others": others}
-        )
-    return found
-
-
-def _joining(here, now):
-    try:
-        joined = datetime.datetime.fromisoformat(f"{here['created'][:19]}+00:00")
-    except ValueError:
-        return False
-    return 0 <= (now - joined).total_seconds() < JOINING_S
 
 
 def _change(one, done):

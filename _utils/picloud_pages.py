@@ -10,6 +10,7 @@ from picloud import arguments
 from picloud.faults import DescriptionError
 from picloud.ledger import StorageError
 from picloud_watch import NoAnswerError
+from salt.utils.args import clean_kwargs
 
 
 def page(function):
@@ -34,6 +35,8 @@ def page(function):
     def answer(*args, **kwargs):
         # Salt puts __context__ and __opts__ into the module of the runner, not into this one.
         dunders = function.__globals__
+        # Salt's scheduler adds what it knows of the job, as __pub_jid.
+        kwargs = clean_kwargs(**kwargs)
         try:
             if said := arguments.faults(_name(function), signature, args, kwargs):
                 raise NoAnswerError(said)

@@ -214,19 +214,28 @@ class Swarms:
         self._ledger.swarms.taken([name for name in given if name not in failed])
         if given or plan.changed:
             # Who leads lays labels on who joined, and takes away what was there before a new card.
-            self._lead(site, plan.via)
+            self.lead(site, plan.via)
         return Outcome(site, [name for name in wanted if name not in refused], refused)
 
     def _begin(self, site, manager):
         """Let a manager begin the swarm, and then keep what a manager that leads does."""
         first = self._ledger.swarms.begin(site, manager, time.time())
         self._apply([first.manager])
-        self._lead(site, first.manager)
+        self.lead(site, first.manager)
 
-    def _lead(self, site, manager):
-        """Have a manager do what one that leads does."""
-        for name, why in self._apply([manager], TRIES).items():
+    def lead(self, site, manager):
+        """
+        Have a manager do what one that leads does.
+
+        site, manager
+            The site, and the manager that leads its swarm.
+
+        Returns why that failed, nothing when it did not.
+        """
+        failed = self._apply([manager], TRIES)
+        for name, why in failed.items():
             log.warning("Swarm of %s: %s: %s", site, name, why)
+        return "; ".join(failed.values())
 
     @contextlib.contextmanager
     def _alone(self, site):

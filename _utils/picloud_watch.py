@@ -14,6 +14,7 @@ from picloud.ledger import StorageError
 from picloud.rejoin import lobby
 from picloud.rejoin.steps import Step
 from picloud.rollout import change, pages
+from picloud.workloads import fleet
 
 #: A hint that nobody looked at for so many seconds: the engine looks several times a second.
 UNHEARD_S = 60
@@ -55,6 +56,24 @@ def unheard(ledger, now):
     return [
         f"The engine has not looked at {first.node} for {status.span(now - first.at)}. Does"
         " salt-master run, with the engine rejoin (master/master.d/picloud.conf)? See its log."
+    ]
+
+
+def lost(ledger, cloud, now):
+    """
+    Return a line for each swarm that did not work when it was last looked at.
+
+    ledger, cloud
+        The ledger and the description.
+    now
+        The time, in seconds since 1970.
+    """
+    swarms = fleet.swarms(cloud, {})
+    return [
+        f"For {status.span(now - one.lost_at)} {one.words}. See what to do:"
+        f" salt-run swarm.recover site={one.site}"
+        for one in ledger.swarms.watched().values()
+        if one.lost_at is not None and one.site in swarms
     ]
 
 
@@ -139,6 +158,7 @@ class Watch:
             self.refused.setdefault(one.name, one)
         self.notices += unheard(ledger, self.now)
         self.notices += unrolled(ledger, self.cloud)
+        self.notices += lost(ledger, self.cloud, self.now)
 
     def node(self, name):
         """

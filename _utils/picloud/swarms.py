@@ -281,6 +281,8 @@ def standing(
         words = f"{site} has no swarm yet"
     elif rest:
         words = f"the managers of the swarm of {site} have lost their majority"
+    elif len(silent) == len(managers):
+        words = f"no manager of the swarm of {site} can be reached"
     else:
         words = f"no manager of the swarm of {site} has its data any more"
     survivors = tuple(rest) if lost else ()

@@ -30,6 +30,7 @@ workloads:
     env: {EDITION: "ONE"}
     replicas: 8
     resources: {cpus: 0.05, memory_mb: 16}
+    placement: {rebalance_s: 1}
     update: {monitor_s: 1, delay_s: 1}
     stop_grace_s: 1
 """

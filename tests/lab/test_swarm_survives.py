@@ -5,6 +5,7 @@ fail, images that do not start. Four nodes in three racks, three of them manager
 
 import json
 import os
+import re
 
 import pytest
 
@@ -86,11 +87,38 @@ def test_a_killed_node_is_healed_in_seconds_and_used_again(swarm):
     swarm.start(["pi1"])
     swarm.until_full(ALL)
     swarm.lab.wait("pi1 answers", lambda: swarm.lab.salt("pi1", "test.ping", timeout=10))
-    # Swarm moves nothing back by itself.
-    said = swarm.lab.run("workload.restart", "workload=many")
-    assert said["message"] == "many at glasgow: all tasks are new"
-    assert swarm.running("many")["pi1"]
+    # Swarm moves nothing back by itself; the master deals out anew what is crowded, and only that.
+    page = swarm.running("page")
+    swarm.lab.wait("many is dealt out anew", lambda: mended(swarm) and swarm.running("many")["pi1"])
+    swarm.lab.salt(swarm.leader(), "swarmservice.wait", "many", "timeout=120")
+    assert swarm.running("page") == page
     assert well(swarm.lab)
+    assert mended(swarm)["spread"] == []
+
+
+def mended(swarm):
+    """What the regular look of the master at the swarm did."""
+    return swarm.lab.run("swarm.mend")["sites"]["glasgow"]
+
+
+def test_what_somebody_changes_by_hand_is_put_right_and_an_edit_waits(swarm):
+    assert mended(swarm)["mended"] == []
+    swarm.ask("service", "scale", "--detach", "many=3")
+    swarm.ask("service", "rm", "page")
+    swarm.ask("node", "update", "--availability", "drain", "pi1")
+    # The master looks by itself too, so that it may have been first.
+    mended(swarm)
+    log = swarm.lab.execute("head", "cat", "/var/log/salt/master").stdout
+    for change in ("many: replicas is 3, not 8", "page: the swarm has no such service", "node pi1"):
+        assert re.search(f"is put right, somebody changed it: .*{change}", log)
+    swarm.until_full(ALL)
+    assert mended(swarm)["mended"] == []
+    assert used(swarm, swarm.running("page")) == {b"here\n"}
+
+    swarm.describe(WORKLOADS.replace("ONE", "TWO"))
+    said = mended(swarm)
+    assert said["mended"] == []
+    assert "many: env.EDITION differs; what is described came later" in said["words"][1]
 
 
 STEADY = """
@@ -335,6 +363,12 @@ def test_what_runs_goes_on_without_the_registry_and_what_cannot_be_pulled_is_nam
     assert well(lab)
 
 
+def lost(lab):
+    """What ``picloud.status`` says of a lost majority."""
+    notices = lab.run("picloud.status")["notices"]
+    return [one for one in notices if "lost their majority" in one]
+
+
 def test_a_lost_majority_is_seen_and_brought_back_when_told_to(managers):
     """The last one: two managers do not come back."""
     services = managers.salt("pi0", "swarmservice.list")
@@ -344,9 +378,14 @@ def test_a_lost_majority_is_seen_and_brought_back_when_told_to(managers):
         "the majority is lost",
         lambda: not managers.run("swarm.status")["sites"]["glasgow"]["works"],
     )
+    managers.run("swarm.mend")
+    (notice,) = lost(managers)
+    assert notice.endswith("See what to do: salt-run swarm.recover site=glasgow")
     said = managers.run("swarm.recover", "site=glasgow")
     assert "pi0 goes on alone with what the swarm has" in json.dumps(said)
     assert managers.salt("pi0", "swarm.info")["leads"] is False
     done = managers.run("swarm.recover", "site=glasgow", "confirm=true")
     assert done["message"].startswith("Done: the swarm of glasgow works, pi0 leads it"), done
     assert managers.salt("pi0", "swarmservice.list") == services
+    managers.run("swarm.mend")
+    assert lost(managers) == []

@@ -32,6 +32,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     tables.rollouts.create,
     tables.rollout_nodes.create,
     tables.measured.create,
+    tables.swarm_watch.create,
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from picloud.ledger.database import Database
-from picloud.ledger.tables import swarm_tokens, swarms
+from picloud.ledger.tables import swarm_tokens, swarm_watch, swarms
 from picloud.ledger.upsert import upsert
 
 
@@ -41,8 +41,26 @@ class Token(NamedTuple):
     at: float
 
 
+class Watched(NamedTuple):
+    """
+    What the last look at the swarm of a site found.
+
+    in_force
+        Digest of what was described when the swarm was last as described; None if it never was.
+    lost_at
+        When it was first seen not to work, in seconds since 1970; None while it works.
+    words
+        How it stands.
+    """
+
+    site: str
+    in_force: str | None = None
+    lost_at: float | None = None
+    words: str = ""
+
+
 class Swarms:
-    """Swarms by site, tokens by node."""
+    """Swarms and what was seen of them by site, tokens by node."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -72,6 +90,17 @@ class Swarms:
         """Forget the swarm of a site: the next one may be begun."""
         with self._database.write() as connection:
             connection.execute(swarms.delete().where(swarms.c.site == site))
+
+    def watched(self) -> dict[str, Watched]:
+        """Return what the last look at each swarm found, by site."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(swarm_watch)).all()
+        return {row.site: Watched(*row) for row in rows}
+
+    def watch(self, seen: Watched) -> None:
+        """Record what a look at the swarm of a site found."""
+        with self._database.write() as connection:
+            upsert(connection, swarm_watch, [seen._asdict()], ("in_force", "lost_at", "words"))
 
     def give(self, token: Token) -> None:
         """Record a token for a node, in the place of an older one."""

@@ -185,6 +185,15 @@ swarms = Table(
     Column("at", Float, nullable=False),
 )
 
+swarm_watch = Table(
+    "swarm_watch",
+    metadata,
+    Column("site", String(63), primary_key=True),
+    Column("in_force", String(64)),
+    Column("lost_at", Float),
+    Column("words", Text, nullable=False),
+)
+
 swarm_tokens = Table(
     "swarm_tokens",
     metadata,

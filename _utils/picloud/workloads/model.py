@@ -61,6 +61,9 @@ class Placement(Model):
     """Most replicas on one node."""
     anti_affinity: f.Many[f.ServiceName] = ()
     """Workloads with which it never shares a node."""
+    rebalance_s: Annotated[int, Field(ge=0, le=10**6)] = 600
+    """When a node is back and others run its share, all replicas are dealt out anew, which replaces
+    each: once in so many seconds at most. 0 for never."""
 
 
 class Port(Model):

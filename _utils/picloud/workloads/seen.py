@@ -42,16 +42,20 @@ class Answer(BaseModel):
 
 
 class Node(Answer):
-    """A node of the swarm: its id there, its name, whether it is there, and what it may run."""
+    """
+    A node of the swarm: its id there, its name, whether it is there, what it may run, and when the
+    swarm last had something new of it, such as that it is back.
+    """
 
     id: Said
     hostname: Said
     state: Said
     availability: Said
+    at: Said = ""
 
 
 class Service(Answer):
-    """A service, its tasks counted, and what differs from its description."""
+    """A service, its tasks counted, what differs from its description, and its last change."""
 
     image: Said
     mode: Said
@@ -64,6 +68,7 @@ class Service(Answer):
     described: bool = True
     changes: dict[Said, tuple[Said, Said]] = Field(default_factory=dict, max_length=100)
     error: Said = ""
+    at: Said = ""
 
 
 class Task(Answer):
@@ -102,6 +107,10 @@ class Seen(Answer):
         Why services that are described are not applied now, by name.
     tasks
         Tasks of the services.
+    members
+        Names of the nodes that differ from their description.
+    digest
+        Of all that is described for this swarm.
     """
 
     nodes: tuple[Node, ...] = Field(max_length=20_000)
@@ -109,6 +118,8 @@ class Seen(Answer):
     missing: tuple[Said, ...] = Field(max_length=5_000)
     refused: dict[Said, Said] = Field(default_factory=dict, max_length=5_000)
     tasks: tuple[Task, ...] = Field(max_length=100_000)
+    members: tuple[Said, ...] = Field(default=(), max_length=20_000)
+    digest: Said = ""
 
     def names(self) -> dict[str, str]:
         """Return the names of the nodes by id."""

@@ -213,6 +213,7 @@ class Engine:
             {
                 "ID": f"service{number}",
                 "Version": {"Index": 1},
+                "UpdatedAt": "2026-01-03",
                 "Spec": self._spec(copy.deepcopy(task_template), given),
             }
         )
@@ -246,6 +247,7 @@ def node(name, **more):
     found = {
         "ID": given["id"],
         "Version": {"Index": 3},
+        "UpdatedAt": "2026-01-02",
         "Spec": {"Role": given["role"], "Availability": "active", "Labels": given["labels"]},
         "Description": {
             "Hostname": name,

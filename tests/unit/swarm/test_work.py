@@ -5,7 +5,7 @@ import threading
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import swarm, swarmservice, swarmwork
+from _modules import swarm, swarmnode, swarmservice, swarmwork
 
 from .engine import node
 
@@ -52,7 +52,8 @@ def task(engine, name, slot, state="running", **more):
     ],
 )
 def test_what_is_described_is_asked_of_the_master(told, pillar, said):
-    assert swarmwork.described() == {"services": {"web": SPEC}, "refused": {}}
+    assert swarmwork.described()["services"] == {"web": SPEC}
+    assert swarmwork.described()["refused"] == {}
     told.clear()
     told.update(pillar)
     with pytest.raises(CommandExecutionError, match=said):
@@ -126,6 +127,7 @@ def test_a_look_at_what_runs(engine, told):
         "hostname": "pi0",
         "state": "ready",
         "availability": "active",
+        "at": "2026-01-02",
     }
     assert set(seen["services"]) == {"web", "old", "bad"}
     assert seen["services"]["web"] == {
@@ -140,6 +142,7 @@ def test_a_look_at_what_runs(engine, told):
         "described": True,
         "changes": {"replicas": ["2", "3"], "env.KEY": ["", ""]},
         "error": "",
+        "at": "2026-01-03",
     }
     assert (seen["services"]["old"]["mode"], seen["services"]["old"]["described"]) == (
         "global",
@@ -152,6 +155,26 @@ def test_a_look_at_what_runs(engine, told):
         (2, "failed", "task: non-zero exit (1)"),
     ]
     assert "secret" not in str(seen)
+
+
+def test_a_look_at_who_differs_and_whether_the_description_is_the_same(engine, told):
+    swarmwork.settle("web")
+    engine.node_list = [node("pi0", role="manager"), node("pi1")]
+    before = swarmwork.look()
+    assert before["members"] == []
+    one = {"role": "worker", "labels": {"rack": "r1"}, "availability": "active"}
+    told["picloud"]["swarm"] = {"nodes": {"pi0": {"role": "manager"}, "pi1": one}}
+    seen = swarmwork.look()
+    assert seen["members"] == ["pi1"]
+    assert seen["digest"] != before["digest"]
+    # A token that waits for a node is nothing of the swarm.
+    told["picloud"]["swarm"]["token"] = "sealed:x"
+    assert swarmwork.look()["digest"] == seen["digest"]
+    swarmnode.set_("id-pi1", labels={"rack": "r1"})
+    assert swarmwork.look()["members"] == []
+    assert swarmwork.look()["digest"] == seen["digest"]
+    told["picloud"]["workloads"]["services"]["web"] = {**SPEC, "replicas": 3}
+    assert swarmwork.look()["digest"] != seen["digest"]
 
 
 def line(at, number, text, host="id-pi1"):

@@ -1,0 +1,119 @@
+"""
+The regular look at the swarms of all sites: who lost the majority of its managers, what somebody
+changed by hand, and which replicas are crowded since nodes came back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import salt.utils.event
+from picloud.ledger.swarms import Watched
+from picloud.swarms import Standing
+from picloud.workloads import mend
+from picloud.workloads.seen import Seen
+from picloud_swarm import Swarms
+from picloud_watch import NoAnswerError
+from picloud_workload import Work
+
+log = logging.getLogger(__name__)
+
+
+class Looked(NamedTuple):
+    """
+    What came of a look at the swarm of a site.
+
+    words
+        How it stands, and what was done, in sentences.
+    mended
+        What was put right.
+    spread
+        Workloads that were dealt out anew.
+    failed
+        Whether the swarm does not work, or something could not be put right.
+    """
+
+    words: tuple[str, ...]
+    mended: tuple[str, ...] = ()
+    spread: tuple[str, ...] = ()
+    failed: bool = False
+
+
+class Mender:
+    """
+    Puts swarms right.
+
+    opts
+        The master's options.
+    work, swarms
+        The workloads and the swarms of the master.
+    """
+
+    def __init__(self, opts: Mapping[str, Any], work: Work, swarms: Swarms) -> None:
+        self._opts, self._work, self._swarms = opts, work, swarms
+        self._watch = work.ledger.swarms
+        self._tasks = work.tasks(work.said)
+
+    def look(self, site: str) -> Looked:
+        """
+        Look at the swarm of a site once, put right what is to be, and record what was found.
+
+        site
+            The name of the site.
+        """
+        now = self._swarms.standing(site)
+        known = self._watch.watched().get(site, Watched(site))
+        known = self._told(known, now)
+        if not now.works or now.leads is None:
+            return Looked((f"{now.words}.",), failed=now.lost)
+        try:
+            return self._mended(known, now.leads, now.words)
+        except NoAnswerError as err:
+            return Looked((f"{now.words}.", f"{site}: {err}"), failed=True)
+
+    def _told(self, known: Watched, now: Standing) -> Watched:
+        """Record how a swarm stands, and tell when that is another way than before."""
+        lost_at = (known.lost_at or time.time()) if now.lost else None
+        new = known._replace(lost_at=lost_at, words=now.words)
+        if new == known:
+            return known
+        self._watch.watch(new)
+        if (known.lost_at is None) == (lost_at is None):
+            return new
+        site, state = known.site, "works" if lost_at is None else "lost"
+        log.warning("Swarm: %s", now.words)
+        with salt.utils.event.get_master_event(
+            self._opts, self._opts["sock_dir"], listen=False
+        ) as bus:
+            bus.fire_event({"site": site, "words": now.words}, f"picloud/swarm/{state}/{site}")
+        return new
+
+    def _mended(self, known: Watched, leads: str, words: str) -> Looked:
+        site = known.site
+        seen = self._work.look(site)
+        found = mend.differences(seen)
+        if not found:
+            if known.in_force != seen.digest:
+                self._watch.watch(known._replace(in_force=seen.digest))
+            return self._spread(site, seen, words)
+        said = "; ".join(found)
+        if known.in_force != seen.digest:
+            todo = "what is described came later: the next highstate of its managers brings it"
+            return Looked((f"{words}.", f"{site}: {said}; {todo}."))
+        log.warning("Swarm of %s is put right, somebody changed it: %s", site, said)
+        if failed := self._swarms.lead(site, leads):
+            return Looked((f"{words}.", f"{site}: {said}; not put right: {failed}."), failed=True)
+        return Looked((f"{words}.", f"{site}: put right: {said}."), tuple(found))
+
+    def _spread(self, site: str, seen: Seen, words: str) -> Looked:
+        """Deal out anew what is crowded; one after the other, for each takes nodes' time."""
+        work = self._work
+        names = mend.crowded(work.workloads, self._tasks, work.swarms[site], seen, time.time())
+        for name in names:
+            log.info("Swarm of %s: nodes are back, %s is dealt out anew", site, name)
+            work.ask(site, "swarmservice.restart", name)
+        told = f"{site}: nodes are back, dealt out anew: {', '.join(names)}."
+        return Looked((f"{words}.", told) if names else (f"{words}.",), spread=tuple(names))

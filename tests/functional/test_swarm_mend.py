@@ -1,0 +1,180 @@
+"""``salt-run swarm.mend`` with Salt's own loader, the shipped nodes, and managers that answer."""
+
+import contextlib
+import shutil
+
+import picloud_mend
+import picloud_salt
+import picloud_swarm
+import pytest
+import salt.client
+from picloud.ledger.swarms import Swarm as Recorded
+from picloud_rejoin.keys import KeyStore
+
+from .managers import MANAGERS, Swarm
+
+WORKLOADS = """
+container_images:
+  web: {tag: "1", archs: [armel, armhf, arm64, amd64]}
+workloads:
+  web: {image: web, replicas: 3}
+"""
+EARLY, LATE, BACK = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
+LOST = {"state": "active", "role": "manager", "cluster": None, "leads": False}
+
+
+class Managers(Swarm):
+    """Managers that also do what one that leads does, and say whether they have a majority."""
+
+    def __init__(self):
+        super().__init__()
+        self.digest, self.members, self.lost, self.applied = "one", [], False, True
+        self.at = dict.fromkeys(self.availability, EARLY)
+
+    def swarm_info(self, name):
+        return LOST if self.lost else super().swarm_info(name) | {"leads": name == "pi14"}
+
+    def swarmwork_look(self, name):
+        seen = super().swarmwork_look(name)
+        seen["services"]["web"]["at"] = LATE
+        for one in seen["nodes"]:
+            one["at"] = self.at[one["hostname"]]
+        return seen | {"digest": self.digest, "members": self.members}
+
+    def state_apply(self, name, sls, queue):
+        assert (name, sls, queue) == ("pi14", "swarm.init", True)
+        if self.applied:
+            self.replicas, self.members = 3, []
+        return {"x": {"result": self.applied, "comment": "no room", "changes": {}}}
+
+
+@pytest.fixture
+def managers(monkeypatch):
+    one = Managers()
+    client = contextlib.nullcontext(one)
+    monkeypatch.setattr(salt.client, "get_local_client", lambda *_args, **_more: client)
+
+    def returns(self, names, function, arguments, kwarg=None, **_more):
+        for part in one.cmd_iter(names, function, arguments, tgt_type="list", kwarg=kwarg or {}):
+            yield from ((name, said["ret"]) for name, said in part.items())
+
+    monkeypatch.setattr(picloud_swarm.Swarms, "_returns", returns)
+    return one
+
+
+@pytest.fixture
+def events(monkeypatch):
+    """What was told on the bus."""
+    found = []
+
+    class Bus:
+        def fire_event(self, data, tag):
+            found.append((tag, data))
+
+    bus = contextlib.nullcontext(Bus())
+    monkeypatch.setattr(picloud_mend.salt.utils.event, "get_master_event", lambda *_a, **_m: bus)
+    return found
+
+
+@pytest.fixture
+def opts(repo, master, tmp_path):
+    ignored = shutil.ignore_patterns("workloads*")
+    cloud = shutil.copytree(repo / "pillar/cloud", tmp_path / "cloud", ignore=ignored)
+    (cloud / "workloads.sls").write_text(WORKLOADS)
+    config = master(cloud)
+    for name in MANAGERS:
+        KeyStore(config).accept(name, f"key of {name}\n")
+    picloud_salt.ledger(config).swarms.put(Recorded("glasgow", "pi0", "c1", 1.0))
+    return config
+
+
+@pytest.fixture
+def run(salt_run, managers, events):
+    return lambda **named: salt_run("swarm.mend", **named)
+
+
+WORKS = "The swarm of glasgow works, pi14 leads it."
+
+
+def told(managers):
+    """What managers were told to do."""
+    return [one[1:] for one in managers.asked if one[1] in ("state.apply", "swarmservice.restart")]
+
+
+def test_what_is_as_described_stays_as_it_is(run, managers, events):
+    for _ in range(2):
+        said, code = run()
+        assert (said["message"], code) == (WORKS, 0)
+    assert (told(managers), events) == ([], [])
+
+
+def test_what_somebody_changes_by_hand_is_put_right(run, managers):
+    run()
+    managers.replicas, managers.members = 5, ["pi1"]
+    said, code = run()
+    assert code == 0
+    change = "web: replicas is 5, not 3; node pi1"
+    assert said["message"] == f"{WORKS}\nGlasgow: put right: {change}."
+    assert said["sites"]["glasgow"]["mended"] == ("web: replicas is 5, not 3", "node pi1")
+    assert told(managers) == [("state.apply", "swarm.init", True)]
+    assert run()[0]["message"] == WORKS
+
+
+def test_an_edited_description_waits_for_the_highstate(run, managers):
+    run()
+    managers.replicas, managers.digest = 5, "two"
+    said, code = run()
+    assert (code, told(managers)) == (0, [])
+    assert "what is described came later: the next highstate of its managers" in said["message"]
+    # As is one of which nobody knows whether it was ever in force.
+    managers.replicas = 3
+    run()
+    managers.replicas = 5
+    assert "put right" in run()[0]["message"]
+
+
+def test_what_cannot_be_put_right_is_said(run, managers):
+    run()
+    managers.replicas, managers.applied = 5, False
+    said, code = run()
+    assert code == 1
+    assert said["message"].endswith("web: replicas is 5, not 3; not put right: no room.")
+    managers.failing = {"swarmwork.look": "Docker Engine does not answer"}
+    said, code = run()
+    assert code == 1
+    assert "Docker Engine does not answer" in said["message"]
+
+
+def test_replicas_are_dealt_out_anew_when_their_node_is_back(run, managers):
+    managers.tasks = {1: "pi0", 2: "pi1", 3: "pi28"}
+    managers.at["pi14"] = BACK
+    said, code = run(site="glasgow")
+    assert code == 0
+    assert said["message"] == f"{WORKS}\nGlasgow: nodes are back, dealt out anew: web."
+    assert told(managers) == [("swarmservice.restart", "web")]
+
+
+def test_a_lost_majority_is_told_once_and_so_is_its_end(run, managers, events, salt_run, caplog):
+    managers.lost = True
+    for _ in range(2):
+        said, code = run()
+        assert code == 1
+        assert "have lost their majority" in said["message"]
+    (event,) = events
+    assert event[0] == "picloud/swarm/lost/glasgow"
+    assert event[1]["words"].startswith("the managers of the swarm of glasgow have lost")
+    assert len([one for one in caplog.records if "lost their majority" in one.message]) == 1
+    notices = salt_run("picloud.status")[0]["notices"]
+    (line,) = [one for one in notices if "lost their majority" in one]
+    assert line.endswith("See what to do: salt-run swarm.recover site=glasgow")
+
+    managers.lost = False
+    assert run()[1] == 0
+    assert [tag for tag, _data in events[1:]] == ["picloud/swarm/works/glasgow"]
+    assert not [one for one in salt_run("picloud.status")[0]["notices"] if "swarm" in one]
+
+
+def test_a_site_without_a_swarm_is_named(run):
+    said, code = run(site="glasgov")
+    assert code == 1
+    assert "glasgow" in said["message"]

@@ -1,0 +1,145 @@
+"""What is put right between two highstates, and which replicas are dealt out anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from picloud.workloads import mend
+from picloud.workloads.fleet import swarms
+from picloud.workloads.seen import Seen, read
+from picloud.workloads.tasks import tasks
+
+from .world import cloud
+
+NOW = 1795255200.0
+EARLY, MADE, BACK = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z", "2026-11-21T09:50:00Z"
+#: Just now: neither a service that was changed then nor a node that came then is at rest.
+FRESH = "2026-11-21T09:59:50Z"
+#: n0 and n1 are in rack r1, n2 in r2, n3 in r3, each with the lane of its place.
+RACKS = {"r1": ["small", "small"], "r2": ["small"], "r3": ["small"]}
+
+
+def seen(
+    where: str = "n0 n1 n2",
+    *,
+    back: str = "n3",
+    back_at: str = BACK,
+    nodes: Any = (),
+    more: Any = (),
+    **service: Any,
+) -> Seen:
+    """Three replicas on nodes, while one node was lost and is back."""
+    states = dict(nodes)
+    placed = [
+        {"service": "web", "slot": slot, "node": f"i-{name}", "state": "running"}
+        for slot, name in enumerate(where.split(), 1)
+    ]
+    known = [
+        {"id": f"i-{name}", "hostname": name, "state": "ready", "availability": "active"}
+        | {"at": back_at if name == back else EARLY}
+        | states.get(name, {})
+        for name in ("n0", "n1", "n2", "n3")
+    ]
+    running = {"wanted": len(placed), "running": len(placed), "at": MADE, "mode": "replicated"}
+    answer = {
+        "nodes": known,
+        "services": {"web": {"image": "any:1", **running, **service}},
+        "missing": (),
+        "tasks": [*placed, *more],
+    }
+    return read(answer, Seen)
+
+
+def crowded(one: Seen, **web: Any) -> list[str]:
+    made = cloud(RACKS, {"web": {"replicas": 3, **web}})
+    work = made.common.workloads
+    known = swarms(made, work)
+    return mend.crowded(work, tasks(made, work, known), known["a"], one, NOW)
+
+
+@pytest.mark.parametrize(
+    ("one", "found"),
+    [
+        (seen(), ["web"]),
+        (seen("n0 n0 n2", back="n1"), ["web"]),
+        # Nothing is gained: each rack has its share, or one replica more than the others.
+        (seen("n0 n2 n3", back="n1"), []),
+        (seen("n0 n2", back="n3"), []),
+        (seen("n0 n1 n2 n3", back="n3"), []),
+        # It was there all the time, or nobody was lost since it was dealt out.
+        (seen(back="none"), []),
+        (seen(back_at=EARLY), []),
+        (seen(back_at=MADE), []),
+        (seen(back_at=FRESH), []),
+        (seen(back_at=""), []),
+        # It is not there, or is to be empty.
+        (seen(nodes={"n3": {"state": "down"}}), []),
+        (seen(nodes={"n3": {"availability": "drain"}}), []),
+        # The service has not come to rest.
+        (seen(at=FRESH), []),
+        (seen(running=2), []),
+        (seen(update="updating"), []),
+        (seen(update="rollback_completed"), []),
+        (seen(update="completed"), ["web"]),
+        (seen(mode="global"), []),
+        # What is left of tasks on a lost node, and what ended, takes nobody's place.
+        (
+            seen(
+                "n0 n2",
+                more=[
+                    {"service": "web", "node": "i-n1", "state": "running", "desired": "shutdown"},
+                    {"service": "web", "node": "i-n1", "state": "failed"},
+                    {"service": "other", "node": "i-n1", "state": "running"},
+                ],
+            ),
+            [],
+        ),
+    ],
+)
+def test_replicas_are_dealt_out_anew_where_a_node_that_is_back_has_none(
+    one: Seen, found: list[str]
+) -> None:
+    assert crowded(one) == found
+
+
+@pytest.mark.parametrize(
+    ("web", "found"),
+    [
+        ({"placement": {"rebalance_s": 0}}, []),
+        ({"placement": {"rebalance_s": 3500}}, ["web"]),
+        ({"placement": {"rebalance_s": 3700}}, []),
+        ({"placement": {"racks": ["r1", "r2"]}}, []),
+        ({"placement": {"sites": ["a"]}}, ["web"]),
+    ],
+)
+def test_where_and_how_often_is_up_to_the_description(web: Any, found: list[str]) -> None:
+    assert crowded(seen(), **web) == found
+
+
+def test_a_service_that_the_swarm_does_not_have_is_not_dealt_out() -> None:
+    assert crowded(seen().model_copy(update={"services": {}})) == []
+
+
+CHANGED = {"changes": {"replicas": ["5", "3"]}}
+
+
+@pytest.mark.parametrize(
+    ("service", "more", "found"),
+    [
+        ({}, {}, []),
+        (CHANGED, {}, ["web: replicas is 5, not 3"]),
+        (CHANGED | {"update": "updating"}, {}, ["web: replicas is 5, not 3"]),
+        ({"described": False}, {}, ["web: it is described no more"]),
+        ({}, {"missing": ("db",)}, ["db: the swarm has no such service yet"]),
+        ({}, {"members": ("n1", "n2")}, ["node n1", "node n2"]),
+        # On purpose: Swarm went back to what worked, an image is refused, nobody can tell.
+        (CHANGED | {"update": "rollback_completed"}, {}, []),
+        (CHANGED | {"update": "paused"}, {}, []),
+        (CHANGED, {"refused": {"web": "was not built"}}, []),
+        ({}, {"missing": ("db",), "refused": {"db": "was not built"}}, []),
+        (CHANGED | {"error": "there is no network x"}, {}, []),
+    ],
+)
+def test_what_somebody_changed_is_named(service: Any, more: Any, found: list[str]) -> None:
+    assert mend.differences(seen(**service).model_copy(update=more)) == found
