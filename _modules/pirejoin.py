@@ -51,7 +51,7 @@ def evidence(nonce):
 def verify(nonce):
     """
     Return whether this node is what its pillar says, signed: a highstate in test mode, services,
-    room on the card.
+    room on the card, what is still under way; a manager also, how the workloads of its swarm do.
 
     nonce
         What the master wants to find in the report.
@@ -67,10 +67,13 @@ def verify(nonce):
     wanted = {unit for part, unit in SERVICES.items() if part in parts}
     report = _facts(nonce) | {
         "highstate": _highstate(),
+        "busy": _busy(),
         "services": {unit: __salt__["service.status"](unit) for unit in sorted(wanted)},
         "disk_free_mb": usage.free // 2**20,
         "disk_writable": _writable(),
     }
+    if "workloads" in __pillar__.get("picloud", {}):
+        report["workloads"] = _workloads()
     return _signed(report | {"at": time.time()})
 
 
@@ -169,6 +172,21 @@ def _highstate():
         "failed": sorted(name for name, result in results.items() if result is False),
         "would": sorted(name for name, result in results.items() if result is None),
     }
+
+
+def _busy():
+    """What goes on after the highstate that began it, in words."""
+    switching = "saltminion.is_switching" in __salt__ and __salt__["saltminion.is_switching"]()
+    return ["Salt is being restarted"] if switching else []
+
+
+def _workloads():
+    """How the services of the swarm do that this node manages."""
+    try:
+        look = __salt__["swarmwork.look"]()
+    except (CommandExecutionError, KeyError) as err:
+        return {"error": str(err)}
+    return {key: look[key] for key in ("services", "missing", "refused")}
 
 
 def _writable():

@@ -29,6 +29,7 @@ import picloud_swarm  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.ledger.rollouts import digest  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
+from picloud.rollout.guarded import WORKLOADS, kept, laid  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
 from picloud_images import told  # noqa: E402
 
@@ -71,7 +72,7 @@ def ext_pillar(minion_id, pillar, path=None):
         )
     if view is None:
         return _lobby(minion_id)
-    view, unknown = _in_force(minion_id, view)
+    view, unknown = _in_force(minion_id, view, store)
     data = {"picloud": {**view, "modules_digest": picloud_salt.modules_digest()}}
     if "keep" in view:
         data["picloud"]["keep"] = {**view["keep"], **picloud_keep.way(__opts__)}
@@ -86,7 +87,7 @@ def ext_pillar(minion_id, pillar, path=None):
     return data
 
 
-def _in_force(minion_id, view):
+def _in_force(minion_id, view, store):
     """
     A node's view with the settings of guarded parts that it is to have, whatever is described
     (``waiting`` names those that are described otherwise); and why nobody knows them, else nothing.
@@ -96,11 +97,21 @@ def _in_force(minion_id, view):
         return view, ""
     try:
         pinned = picloud_salt.ledger(__opts__).rollouts.pinned(minion_id, guarded)
-        waiting = sorted(part for part in pinned if digest(pinned[part]) != digest(view[part]))
-        return view | pinned | ({"waiting": waiting} if waiting else {}), ""
+        waiting = sorted(
+            part for part, has in pinned.items() if digest(has) != digest(kept(part, view[part]))
+        )
+        secrets = _secrets(store) if WORKLOADS in waiting else {}
+        found = {part: laid(part, view[part], pinned[part], secrets) for part in waiting}
+        return view | found | ({"waiting": waiting} if waiting else {}), ""
     except StorageError as err:
         parts = ", ".join(guarded)
         return view, f"Nobody knows what {parts} is to be here, so nothing is applied: {err}"
+
+
+def _secrets(store):
+    """What each described secret holds."""
+    cloud, _faults = store.cloud()
+    return {name: one.contents for name, one in cloud.common.secrets.items()} if cloud else {}
 
 
 def _by_hand(store, view):

@@ -13,6 +13,7 @@ from pathlib import Path
 import picloud_salt
 import picloud_watch
 from picloud.rejoin import pages
+from picloud.rollout.guarded import WORKLOADS
 from picloud.status import ago
 from picloud.workloads import recipe, seal
 from picloud.workloads.archs import narrowed
@@ -205,7 +206,8 @@ def show(name):
 def collect():
     """
     Delete images that are described no more, and builds of which newer ones are there, from the
-    registry. The newest build of each described image stays, and the one before it.
+    registry. The newest build of each described image stays, and the one before it; so do images
+    that a site keeps until a rollout of workloads.
 
     Nodes can pull meanwhile.
 
@@ -217,10 +219,14 @@ def collect():
     """
     held, common = Registry(__opts__), _common()
     held.require()
-    builds = picloud_salt.ledger(__opts__).builds
+    ledger = picloud_salt.ledger(__opts__)
+    builds = ledger.builds
     with _alone():
         known = builds.all()
         asked = [seal.wanted(entry, image) for entry, image in _built(common).items()]
+        asked += [
+            ask for work in ledger.rollouts.in_use(WORKLOADS) for ask in work["images"].values()
+        ]
         gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked])
         held.delete(seal.manifests(gone, known))
         builds.forget(gone)

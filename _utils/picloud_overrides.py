@@ -12,6 +12,7 @@ from typing import Any
 import picloud_salt
 from picloud.ledger import Ledger
 from picloud.ledger.overrides import Drain, Scale
+from picloud.rollout.guarded import WORKLOADS, rescaled
 from picloud.workloads import overrides
 
 
@@ -65,7 +66,9 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
     if scales:
         work = overrides.told(cloud, {name: one.replicas for name, one in scales.items()})
         if site in work:
-            found["workloads"] = json.loads(work[site])
+            told = json.loads(work[site])
+            waits = WORKLOADS in view.get("waiting", ())
+            found["workloads"] = rescaled(view[WORKLOADS], told, scales) if waits else told
     nodes = map(cloud.node, drains)
     if drained := sorted(node.id for node in nodes if node is not None and node.site == site):
         found["drained"] = drained

@@ -14,7 +14,9 @@ from picloud.rejoin.verify import problems
 from picloud.rejoin.words import plain
 from picloud.rollout import steps
 from picloud.rollout.blocked import blocked
+from picloud.rollout.guarded import WORKLOADS, kept, touched
 from picloud.rollout.health import checked
+from picloud.rollout.services import faults
 from picloud.rollout.types import ENDS, Fact, Look, State, Step
 from picloud_rejoin import bus as buses
 
@@ -81,8 +83,18 @@ class Rollouts:
         for one in self._ledger.members(rollout.number, wave=rollout.wave):
             if one.node == node and one.state == State.ASKED:
                 found = problems(report, described, self._engine.policy, now)
-                self._ledger.put(rollout, [checked(one, found)])
+                ill, busy = self._under_way(rollout, one, report)
+                self._ledger.put(rollout, [checked(one, [*found, *ill], busy, now)])
         return True
+
+    def _under_way(self, rollout, member, report):
+        """What of a change is wrong on a node, and what is not done yet, beside its own states."""
+        if rollout.part != WORKLOADS:
+            busy = report.get("busy")
+            return [], [plain(one) for one in busy] if isinstance(busy, list) else []
+        settings = self._ledger.settings([member.old, member.new])
+        names = touched(settings[member.old], settings[member.new])
+        return faults(report.get("workloads"), names)
 
     def _guard(self):
         """
@@ -113,8 +125,17 @@ class Rollouts:
         """What a node has of guarded parts that are not pinned."""
         view = self._view(node)
         return [
-            (node, part, view[part]) for part in view.get("guarded", ()) if (node, part) not in pins
+            (node, part, self._of_site(part, view, pins) or kept(part, view[part]))
+            for part in view.get("guarded", ())
+            if (node, part) not in pins
         ]
+
+    def _of_site(self, part, view, pins):
+        """What the site of a new manager has of its workloads: any manager may lead."""
+        if part != WORKLOADS:
+            return None
+        peers = [pins[one, part] for one in view["members"]["managers"] if (one, part) in pins]
+        return self._ledger.settings(peers[:1])[peers[0]] if peers else None
 
     def _view(self, node):
         """What is described for a node; nothing for one that is not described."""

@@ -44,6 +44,8 @@ from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
 from picloud.policy import Rejoin
 from picloud.records import Node, Rack
+from picloud.rollout.guarded import WORKLOADS
+from picloud.rollout.guarded import kept as kept_of
 from picloud.rollout.policy import Rollout
 from picloud.seating import pack, seat
 from picloud.sections import Racks, together
@@ -165,6 +167,14 @@ class Cloud:
         rack = self.racks[node.rack]
         parts = self.settings(node)
         return node_view(self.common, rack, node, parts, members=members, workloads=work)
+
+    def guarded(self, node: Node, part: str) -> dict[str, Any] | None:
+        """Return what is described of a guarded part for a node; None when it has no such part."""
+        if part == WORKLOADS:
+            if not fleet.manages(node.roles, node.parts):
+                return None
+            return kept_of(part, json.loads(self._told.get(node.site, NOTHING).work))
+        return self.settings(node)[part] if part in node.parts else None
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""

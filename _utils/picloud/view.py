@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from picloud.rollout.guarded import WORKLOADS
+
 if TYPE_CHECKING:
     from picloud.cloud import Node, Rack
     from picloud.schema import Common
@@ -38,7 +40,8 @@ def node_view(
         For a manager of a swarm what is to run in it (see ``workloads.service``), secrets included;
         None for every other node.
     """
-    guarded = [part for part in node.parts if part in common.rollout.parts]
+    has = [*node.parts, *([] if workloads is None else [WORKLOADS])]
+    guarded = [part for part in has if part in common.rollout.parts]
     site, board = common.sites[node.site], common.boards[node.model]
     image, network = common.images[node.image], common.network
     neighbours = {peer.id: peer.address for peer in rack.nodes.values() if peer.address}

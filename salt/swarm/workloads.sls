@@ -51,7 +51,7 @@ swarm-configs-old:
 swarm-secrets-old:
   swarmdata.secrets_pruned:
     - label: {{ label }}
-    - keep: {{ work.secrets | list | json }}
+    - keep: {{ (work.secrets | list + (work.get("held") or [])) | json }}
 
 swarm-networks-old:
   swarmnetwork.pruned:

@@ -3,12 +3,14 @@ runs, and nothing is built."""
 
 import shutil
 
+import picloud_salt
 import pytest
 import salt.config
 import salt.loader
 import salt.pillar
 from picloud.ledger import Ledger
 from picloud.workloads.seal import Build
+from picloud_images.registry import Registry
 
 DIGEST = f"sha256:{'a' * 64}"
 ARCHS = ("armel", "armhf", "arm64", "amd64")
@@ -150,6 +152,20 @@ def test_packages_and_digests_are_shown(run, built):
     assert answer["rows"] == [["busybox", *["1:1.35"] * 4]]
     assert f"picloud/web:1@{DIGEST}" in answer["summary"]
     assert status == 0
+
+
+def test_what_a_site_keeps_until_a_rollout_is_not_collected(run, built, opts, monkeypatch):
+    for name in ("require", "delete", "sweep"):
+        monkeypatch.setattr(Registry, name, lambda *_: 0)
+    described, _ = picloud_salt.store(opts).cloud()
+    rollouts = picloud_salt.ledger(opts).rollouts
+    rollouts.pin([("pi0", "workloads", described.view("pi0")["workloads"])])
+    file = picloud_salt.description(opts) / "workloads.sls"
+    text = file.read_text().replace("  web:\n", "  site:\n").replace("image: web", "image: site")
+    file.write_text(text)
+    assert run("collect")[0]["deleted"] == []
+    rollouts.unpin([("pi0", "workloads")])
+    assert run("collect")[0]["deleted"] == [f"picloud/web:1@{DIGEST}"]
 
 
 @pytest.mark.parametrize(

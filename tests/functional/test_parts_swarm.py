@@ -135,6 +135,12 @@ def test_no_secret_is_in_the_compiled_state(shown):
     assert "hush" not in str(states)
 
 
+def test_a_secret_that_is_described_no_more_and_still_used_stays(shown):
+    states = shown("swarm.workloads", work={**WORK, "held": ["old-key"]})
+    assert states["swarm-secrets-old"]["keep"] == ["key", "old-key"]
+    assert "swarm-secret-old-key" not in states
+
+
 def test_a_service_whose_image_is_refused_is_left_as_it_is(shown):
     states = shown("swarm.workloads", work={**WORK, "refused": {"web": 'no "build" yet'}})
     said = states["swarm-service-web"]

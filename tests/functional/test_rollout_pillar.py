@@ -2,6 +2,8 @@
 
 import picloud_salt
 import pytest
+import salt.config
+from picloud.ledger.overrides import Scale
 from picloud.ledger.rollouts import digest
 
 from tests.functional.test_pillar import cloud, compile_pillar, settings  # noqa: F401
@@ -66,3 +68,62 @@ def test_while_nobody_knows_what_is_in_force_nothing_is_applied(
 def test_the_same_settings_have_the_same_digest_in_pillar_and_record(guard, compile_pillar):  # noqa: F811
     pins = guard.rollouts.pins("docker")
     assert pins["pi3", "docker"] == digest(compile_pillar("pi3")["picloud"]["docker"])
+
+
+IMAGE = 'tag: "1"'
+
+
+@pytest.fixture
+def workloads(compile_pillar, settings, cloud, tmp_path):  # noqa: F811
+    """Guard workloads, record what the site of pi0 has, and edit the description; its ledger."""
+    (cloud / "rollout.sls").write_text("rollout: {parts: [workloads]}\n")
+    (cloud / "secrets").mkdir()
+    (cloud / "secrets" / "web.sls").write_text("secrets: {key: {contents: old}}\n")
+    file = cloud / "workloads.sls"
+    text = file.read_text().replace("replicas: 3", "replicas: 3\n    secrets: [{source: key}]")
+    file.write_text(text)
+    ledger = picloud_salt.ledger(settings)
+    opts = {**salt.config.master_config(None), **settings, "cachedir": str(tmp_path / "cache")}
+    described, faults = picloud_salt.store(opts).cloud()
+    assert not faults
+    pi0 = described.node("pi0")
+    ledger.rollouts.pin([("pi0", "workloads", described.guarded(pi0, "workloads"))])
+    assert described.guarded(described.node("pi3"), "workloads") is None
+    assert "waiting" not in compile_pillar("pi0")["picloud"]
+    assert IMAGE in text
+    file.write_text(text.replace(IMAGE, 'tag: "2"').replace("secrets: [{source: key}]", ""))
+    (cloud / "secrets" / "web.sls").write_text("secrets: {key: {contents: new}}\n")
+    return ledger
+
+
+def web(view):
+    service = view["workloads"]["services"]["web"]
+    return service["image"], service["replicas"]
+
+
+def test_a_site_keeps_its_workloads_with_secrets_as_they_are_now(workloads, compile_pillar):  # noqa: F811
+    view = compile_pillar("pi0")["picloud"]
+    assert view["waiting"] == ["workloads"]
+    assert web(view) == ("picloud/web:1", 3)
+    assert view["workloads"]["secrets"]["key"] == "new"
+    assert "held" not in view["workloads"]
+    other = compile_pillar("pi14")["picloud"]
+    assert web(other) == ("picloud/web:2", 3)
+    assert "key" not in other["workloads"]["secrets"]
+
+
+def test_a_secret_that_is_described_no_more_stays_where_it_is_used(
+    workloads,
+    compile_pillar,  # noqa: F811
+    cloud,  # noqa: F811
+):
+    (cloud / "secrets" / "web.sls").unlink()
+    work = compile_pillar("pi0")["picloud"]["workloads"]
+    assert "key" not in work["secrets"]
+    assert work["held"] == ["key"]
+
+
+def test_a_number_said_by_hand_holds_for_what_a_site_keeps(workloads, compile_pillar, settings):  # noqa: F811
+    picloud_salt.ledger(settings).overrides.scale(Scale("web", 5, "jane", 1.0))
+    assert web(compile_pillar("pi0")["picloud"]) == ("picloud/web:1", 5)
+    assert web(compile_pillar("pi14")["picloud"]) == ("picloud/web:2", 5)

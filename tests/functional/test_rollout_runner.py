@@ -121,6 +121,21 @@ def test_a_change_for_one_model_has_only_its_nodes(run, edit, cloud):
     assert list(said["waves"]) == ["canaries", "without a key"]
 
 
+def test_workloads_go_site_by_site(run, ledger, cloud, opts):
+    (cloud / "rollout.sls").write_text("rollout: {parts: [workloads], canaries: [pi2]}\n")
+    described, _ = picloud_salt.store(opts).cloud()
+    managers = [n for n in described.nodes.values() if described.guarded(n, "workloads")]
+    ledger.rollouts.pin([(n.id, "workloads", described.guarded(n, "workloads")) for n in managers])
+    assert [node.id for node in managers] == ["pi0", "pi14", "pi28"]
+    file = cloud / "workloads.sls"
+    file.write_text(file.read_text().replace("replicas: 3", "replicas: 4"))
+    said, code = run("plan")
+    assert (code, said["part"]) == (0, "workloads")
+    assert said["changes"] == {"services.web.replicas: 3 -> 4": 3}
+    assert said["waves"] == {"site glasgow": ["pi0", "pi14", "pi28"]}
+    assert run("start")[0]["waves"] == ["site glasgow"]
+
+
 def test_a_rollout_begins_once(run, edit, ledger):
     edit(OLD, NEW)
     said, code = run("start")

@@ -11,6 +11,7 @@ class Guarded:
     def __init__(self, lab: Apart):
         self.lab = lab
         self.folder = lab.checkout / "pillar" / "cloud"
+        self.changed = NODES
         self.before = {path: path.read_text() for path in self.folder.glob("*.sls")}
 
     def guard(self, part, canary, tries):
@@ -24,6 +25,10 @@ class Guarded:
             lambda: self.lab.run("rollout.plan", f"part={part}").get("part") == part,
             60,
         )
+
+    def describe(self, name, text):
+        """Write a file of the description that is not there yet."""
+        (self.folder / name).write_text(text)
 
     def edit(self, name, old, new):
         text = (self.folder / name).read_text()
@@ -64,6 +69,6 @@ class Guarded:
             "nothing waits for a rollout",
             lambda: not any(self.lab.run("rollout.status", "number=all")["open"].values()),
         )
-        for node in NODES:
+        for node in self.changed:
             states = self.lab.salt(node, "state.highstate", "queue=True", timeout=900)
             assert all(state["result"] for state in states.values()), states

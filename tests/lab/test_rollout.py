@@ -125,3 +125,38 @@ def test_a_broken_engine_stops_at_the_canary_and_is_taken_off_again(lab, guarded
     guarded.edit("docker.sls", "  blocked:\n", f"  blocked:\n    - {rule}\n")
     assert refused(lab, BROKEN)
     assert lab.run("rollout.status")["rollout"] == stopped["rollout"]
+
+
+WORK = """
+container_images: {busybox: {tag: "1.35", archs: [armel, armhf, amd64]}}
+workloads:
+  steady:
+    image: busybox
+    command: [sleep, "100000"]
+    replicas: 2
+    resources: {cpus: 0.05, memory_mb: 16}
+    update: {monitor_s: 3}
+    stop_grace_s: 1
+"""
+
+
+def test_a_workload_that_swarm_takes_back_stops_at_its_site(lab, guarded):
+    guarded.changed = ("pi0",)
+    guarded.describe("steady.sls", WORK)
+    lab.salt("pi0", "state.apply", "swarm", "queue=True")
+    guarded.guard("workloads", "pi2", tries=1)
+    guarded.edit("steady.sls", '[sleep, "100000"]', "[sh, -c, exit 3]")
+    states = lab.salt("pi0", "state.apply", "swarm", "queue=True")
+    assert not [state["__id__"] for state in states.values() if state["changes"]]
+
+    assert lab.run("rollout.start")["waves"] == ["site glasgow"]
+    stopped = guarded.until("stopped")
+    assert stopped["nodes"]["pi0"]["state"] == "back"
+    assert (
+        "pi0: was not well any more after a while: steady: is not as described: command"
+        in (stopped["reason"])
+    )
+    assert "update rollback" in stopped["reason"]
+    found = lab.run("workload.status")["workloads"]["steady"]["glasgow"]
+    assert (found["running"], found["drift"]) == (2, "")
+    lab.salt("pi0", "swarmservice.wait", "steady")

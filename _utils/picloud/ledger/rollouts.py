@@ -145,6 +145,20 @@ class Rollouts:
         with self._database.read() as connection:
             return {row.digest: dict(row.settings) for row in connection.execute(query)}
 
+    def in_use(self, part: str) -> list[dict[str, Any]]:
+        """Return the settings of a part that nodes have, get now, or may be put back to."""
+        here = sa.select(pins.c.digest).where(pins.c.part == part)
+        live = sa.select(rollouts.c.number).where(
+            rollouts.c.part == part, rollouts.c.ended_at == 0.0
+        )
+        moved = [
+            sa.select(column).where(rollout_nodes.c.rollout.in_(live))
+            for column in (rollout_nodes.c.old, rollout_nodes.c.new)
+        ]
+        query = sa.select(part_settings).where(part_settings.c.digest.in_(sa.union(here, *moved)))
+        with self._database.read() as connection:
+            return [dict(row.settings) for row in connection.execute(query)]
+
     def pin(self, found: Sequence[tuple[str, str, Settings]]) -> None:
         """Pin nodes, parts and settings; a pin that is there already stays as it is."""
         kept = {digest(settings): settings for _, _, settings in found}

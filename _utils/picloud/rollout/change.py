@@ -11,8 +11,9 @@ from typing import Any
 from picloud.cloud import Cloud
 from picloud.ledger.rollouts import Member, Rollout, Start, digest
 from picloud.records import Node
+from picloud.rollout.guarded import WORKLOADS
 from picloud.rollout.types import State, Step
-from picloud.rollout.waves import Wave, waves
+from picloud.rollout.waves import Wave, sites, waves
 
 #: Longest value that is told of a changed setting.
 LONGEST = 60
@@ -49,6 +50,9 @@ class Change:
         cloud, keyed
             The cloud, and ids of nodes that the master accepts a key of.
         """
+        if self.part == WORKLOADS:
+            canaries = filter(None, map(cloud.node, cloud.rollout.canaries))
+            return sites(self.nodes, [node.site for node in canaries], keyed)
         return waves(self.nodes, cloud.rollout, keyed)
 
 
@@ -67,13 +71,13 @@ def change(cloud: Cloud, part: str, pins: Mapping[tuple[str, str], str]) -> Chan
     """
     nodes, old, new, settings, unpinned = [], {}, {}, {}, 0
     for node in cloud.nodes.values():
-        if part not in node.parts:
+        described = cloud.guarded(node, part)
+        if described is None:
             continue
         has = pins.get((node.id, part))
         if has is None:
             unpinned += 1
             continue
-        described = cloud.settings(node)[part]
         wanted = digest(described)
         if wanted != has:
             nodes.append(node)

@@ -39,17 +39,26 @@ def failed(row: Rejoin, policy: Policy) -> bool:
     return stands or row.tries >= policy.tries
 
 
-def checked(member: Member, problems: Sequence[str]) -> Member:
+def checked(member: Member, problems: Sequence[str], busy: Sequence[str], now: float) -> Member:
     """
     Return what becomes of a node that was looked at once more.
 
     member, problems
         The node, and what is wrong with it.
+    busy
+        What of the change is still under way there: then it is asked again after a while, and once
+        that is over it is left to run once more.
+    now
+        The time, in seconds since 1970.
     """
     if problems:
         reason = f"was not well any more after a while: {'; '.join(problems)}"
         return replace(member, state=str(State.FAILED), reason=reason)
-    return replace(member, state=str(State.HEALTHY), reason="")
+    if busy:
+        reason = f"is not done yet: {'; '.join(busy)}"
+        return replace(member, state=str(State.CONVERGED), at=now, reason=reason)
+    after = State.CONVERGED if member.reason else State.HEALTHY
+    return replace(member, state=str(after), reason="")
 
 
 def unhealthy(look: Look, wave: Sequence[Member]) -> str:

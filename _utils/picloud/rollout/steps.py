@@ -20,6 +20,8 @@ from picloud.rollout.types import ENDS, Fact, Look, Move, State, Step, Wish
 #: Seconds in which nodes answer when they are looked at once more, and until one that has not is
 #: asked again: a highstate in test mode takes a Pi 1 more than a minute.
 CHECK_S, AGAIN_S = 900.0, 180.0
+#: Seconds for which a node that is not done yet is left in peace.
+BUSY_S = 15.0
 #: Seconds by which the master's clock may go back before anything is made of it.
 CLOCK_S = 5.0
 #: Seconds in which a node that has no connection may come back: its minion may just restart.
@@ -200,19 +202,28 @@ def _checking(look: Look) -> Move | None:
     changed: dict[str, Member] = {}
     ask = []
     for one in look.wave:
-        if one.state != State.ASKED:
+        if not _open(one):
             continue
-        if look.seconds > CHECK_S:
-            changed[one.node] = _to(one, State.FAILED, "did not answer after a while")
-        elif look.now - one.at > AGAIN_S:
-            changed[one.node] = replace(one, at=look.now)
+        if look.seconds > (look.policy.limit_s if one.reason else CHECK_S):
+            reason = one.reason or "did not answer after a while"
+            changed[one.node] = _to(one, State.FAILED, reason)
+        elif look.now - one.at > (AGAIN_S if one.state == State.ASKED else BUSY_S):
+            changed[one.node] = replace(one, state=str(State.ASKED), at=look.now)
             ask.append(one.node)
     wave = [changed.get(one.node, one) for one in look.wave]
     if found := unhealthy(look, wave):
         return _back(look, wave, found)
-    if any(one.state == State.ASKED for one in wave):
+    if any(map(_open, wave)):
         return Move(look.rollout, tuple(changed.values()), ask=tuple(ask)) if changed else None
+    if any(one.state == State.CONVERGED for one in wave):
+        # Only now is all of the change there: from here on it runs for a while.
+        return Move(_at(look.rollout, Step.SOAKING, look.now), tuple(changed.values()))
     return Move(_passed(look), tuple(changed.values()))
+
+
+def _open(one: Member) -> bool:
+    """Whether a node that was looked at has not answered, or was not done then."""
+    return one.state == State.ASKED or (one.state == State.CONVERGED and one.reason != "")
 
 
 def _back(look: Look, members: Sequence[Member], reason: str) -> Move:

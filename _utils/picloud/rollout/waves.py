@@ -1,5 +1,6 @@
 """
-In which order nodes get a change: canaries, one rack, rack by rack, site by site.
+In which order nodes get a change: canaries, one rack, rack by rack, site by site; and sites a
+change of what runs on them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,34 @@ def waves(nodes: Sequence[Node], policy: Policy, keyed: Collection[str]) -> tupl
     for site in dict.fromkeys(node.site for node in rest if node.site != first.site):
         members = [node.id for node in rest if node.site == site]
         found += _split(f"site {site}", members, policy.at_once)
+    return (*found, *_split(ABSENT, absent, max(1, len(absent))))
+
+
+def sites(
+    managers: Sequence[Node], first: Sequence[str], keyed: Collection[str]
+) -> tuple[Wave, ...]:
+    """
+    Return the waves of a change of workloads: all managers of a site together, site by site, also
+    those without a key: any of them may lead the swarm one day.
+
+    managers
+        The managers of the sites that the change is for, in the order of the description.
+    first
+        Sites that come first; the others come as they are described.
+    keyed
+        Ids of nodes that the master accepts a key of. Sites without any come last.
+
+    .. code-block:: python
+
+        [wave.name for wave in sites(managers, ["paris"], keyed)] == ["site paris", "site glasgow"]
+    """
+    known = dict.fromkeys(node.site for node in managers if node.id in keyed)
+    order = dict.fromkeys((*(site for site in first if site in known), *known))
+    found = [
+        Wave(f"site {site}", tuple(node.id for node in managers if node.site == site))
+        for site in order
+    ]
+    absent = [node.id for node in managers if node.site not in known]
     return (*found, *_split(ABSENT, absent, max(1, len(absent))))
 
 

@@ -65,9 +65,10 @@ class Site(Head):
         self.engine.resume()
         self.rounds()
 
-    def begin(self):
-        pins = self.ledger.rollouts.pins("docker")
-        begun = start(change(self.cloud, "docker", pins), self.cloud, set(OWN), "jane", self.now)
+    def begin(self, part="docker"):
+        self.rounds()
+        pins = self.ledger.rollouts.pins(part)
+        begun = start(change(self.cloud, part, pins), self.cloud, set(OWN), "jane", self.now)
         assert self.ledger.rollouts.begin(begun) is not None
         self.rounds()
 

@@ -62,6 +62,18 @@ def test_one_rollout_of_a_part_at_a_time(ledger):
     assert [one.number for one in ledger.rollouts.last(9)] == [2, 1]
 
 
+def test_settings_are_in_use_that_nodes_have_get_or_may_be_put_back_to(ledger):
+    assert ledger.rollouts.in_use("docker") == [OLD]
+    assert ledger.rollouts.in_use("boot") == []
+    ledger.rollouts.begin(start())
+    everywhere = [replace(one, pin=digest(NEW)) for one in ledger.rollouts.members(1)]
+    ledger.rollouts.put(ledger.rollouts.get(1), everywhere)
+    found = ledger.rollouts.in_use("docker")
+    assert sorted(one["version"] for one in found) == ["1", "2"]
+    ledger.rollouts.put(replace(ledger.rollouts.get(1), step="done", ended_at=9.0))
+    assert ledger.rollouts.in_use("docker") == [NEW]
+
+
 def test_a_rollout_begins_from_what_nodes_have(ledger):
     other = replace(member("pi0"), old=digest(NEW))
     assert ledger.rollouts.begin(start(members=[other])) is None

@@ -5,6 +5,7 @@ from unittest.mock import patch
 import pytest
 import salt.modules.state
 import salt.utils.state
+from salt.exceptions import CommandExecutionError
 
 from _modules import pirejoin
 
@@ -38,3 +39,30 @@ def test_a_verification_waits_until_the_highstate_is_over(runs):
         found = pirejoin._highstate()
     assert runs == []
     assert found == {"error": None, "states": 1, "failed": [], "would": []}
+
+
+def dunders(**salt):
+    return patch.multiple(pirejoin, create=True, __salt__=salt)
+
+
+@pytest.mark.parametrize(
+    ("switching", "said"), [(None, []), (False, []), (True, ["Salt is being restarted"])]
+)
+def test_a_node_says_what_is_still_under_way(switching, said):
+    given = {} if switching is None else {"saltminion.is_switching": lambda: switching}
+    with dunders(**given):
+        assert pirejoin._busy() == said
+
+
+def test_a_manager_says_how_its_services_do():
+    look = {"services": {"web": {}}, "missing": [], "refused": {}, "nodes": [1], "tasks": [2]}
+    with dunders(**{"swarmwork.look": lambda: look}):
+        assert pirejoin._workloads() == {"services": {"web": {}}, "missing": [], "refused": {}}
+
+
+def test_a_manager_whose_swarm_has_no_leader_says_so():
+    def look():
+        raise CommandExecutionError("The swarm does not have a leader")
+
+    with dunders(**{"swarmwork.look": look}):
+        assert pirejoin._workloads() == {"error": "The swarm does not have a leader"}

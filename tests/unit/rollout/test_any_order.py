@@ -15,7 +15,7 @@ HAPPENS = st.one_of(
     st.tuples(st.sampled_from(["well", "fails", "starts", "away", "back", "held", "gone"]),
               st.sampled_from(NODES)),
     st.tuples(st.just("time"), st.sampled_from([1, 61, 200, 1100, -500])),
-    st.tuples(st.just("answer"), st.booleans()),
+    st.tuples(st.just("answer"), st.sampled_from(["well", "ill", "busy"])),
     st.tuples(st.just("wish"), st.sampled_from(["", "pause", "abort", "abandon"])),
     st.tuples(st.just("hold"), st.booleans()),
     st.tuples(st.just("killed"), st.none()),
@@ -42,7 +42,8 @@ def happen(world, what, about):
     elif what == "time":
         world.now += about
     elif what == "answer":
-        world.answer(problems=["ill"] if about else ())
+        said = {"well": {}, "ill": {"problems": ["ill"]}, "busy": {"busy": ["updating"]}}
+        world.answer(**said[about])
     elif what == "wish" and world.rollout.step not in ENDS:
         world.rollout = replace(world.rollout, wish=about)
     elif what == "hold":

@@ -124,6 +124,58 @@ def test_a_wave_that_does_not_answer_is_asked_again_and_then_put_back():
     assert "did not answer" in world.rollout.reason
 
 
+def looked_at(world):
+    """A world whose first wave is looked at once more."""
+    world.settle()
+    world.converge()
+    world.settle()
+    world.now += 61
+    assert world.settle() == Step.CHECKING
+    return world
+
+
+def test_a_node_that_is_not_done_yet_is_asked_again_and_then_left_to_run_once_more():
+    world = looked_at(World([["a", "b"], ["c"]]))
+    world.answer("a", busy=["web: updating"])
+    assert world.step() is None
+    world.answer("b")
+    world.now += 14
+    assert world.step() is None
+    world.now += 2
+    assert world.step().ask == ("a",)
+    world.answer("a", busy=["web: updating"])
+    world.now += 31
+    world.step()
+    world.answer("a")
+    assert world.settle() == Step.SOAKING
+    assert world.states() == {"a": "converged", "b": "healthy", "c": "waiting"}
+    world.now += 61
+    assert world.settle() == Step.CHECKING
+    world.answer("a")
+    assert world.settle() == Step.CONVERGING
+    assert world.states() == {"a": "healthy", "b": "healthy", "c": "converging"}
+
+
+def test_a_node_that_is_never_done_is_put_back():
+    world = looked_at(two_waves())
+    for _ in range(33):
+        assert world.rollout.step == Step.CHECKING
+        world.answer("a", busy=["web: updating"])
+        world.now += 31
+        world.step()
+    assert world.rollout.step == Step.RETURNING
+    assert "a: is not done yet: web: updating" in world.rollout.reason
+
+
+def test_a_node_that_was_not_done_and_is_ill_then_is_put_back():
+    world = looked_at(two_waves())
+    world.answer("a", busy=["web: updating"])
+    world.now += 31
+    world.step()
+    world.answer("a", problems=["web: 1 of 2 tasks run"])
+    assert world.settle() == Step.RETURNING
+
+
 def test_nodes_that_are_not_there_do_not_count_and_are_converged_when_they_come_back():
     world = two_waves(away={"b"})
     world.wave()

@@ -2,7 +2,7 @@
 
 import pytest
 from picloud.rollout.policy import Rollout as Policy
-from picloud.rollout.waves import ABSENT, CANARIES, waves
+from picloud.rollout.waves import ABSENT, CANARIES, sites, waves
 
 from tests.unit.cards.office import tiny
 
@@ -89,3 +89,32 @@ def test_nodes_without_a_key_come_last_and_are_no_canaries():
 
 def test_without_any_key_there_is_nobody_to_begin_with():
     assert [name for name, _ in named(keyed=())] == [ABSENT]
+
+
+@pytest.mark.parametrize(
+    ("first", "keyed", "expected"),
+    [
+        (
+            [],
+            ALL,
+            [
+                ("site glasgow", "a1 a2 a3 b1 b2"),
+                ("site london", "c1 c2"),
+                ("site paris", "d1"),
+            ],
+        ),
+        (
+            ["paris", "nowhere"],
+            {"a2", "d1"},
+            [
+                ("site paris", "d1"),
+                ("site glasgow", "a1 a2 a3 b1 b2"),
+                (ABSENT, "c1 c2"),
+            ],
+        ),
+        ([], set(), [(ABSENT, "a1 a2 a3 b1 b2 c1 c2 d1")]),
+    ],
+)
+def test_workloads_go_site_by_site_with_all_managers_of_it(first, keyed, expected):
+    found = [(name, " ".join(nodes)) for name, nodes in sites(NODES, first, keyed)]
+    assert found == expected

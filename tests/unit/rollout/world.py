@@ -96,11 +96,11 @@ class World:
                 row, problems, rejoin.Policy(tries=2), self.now, jitter=0.0
             )
 
-    def answer(self, *nodes, problems=()):
+    def answer(self, *nodes, problems=(), busy=()):
         """Nodes that are looked at once more answer."""
         for node in nodes or list(self.members):
             if self.members[node].state == State.ASKED:
-                self.members[node] = checked(self.members[node], problems)
+                self.members[node] = checked(self.members[node], problems, busy, self.now)
 
     def wave(self):
         """One wave from its beginning to its end, all well."""

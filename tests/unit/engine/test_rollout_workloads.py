@@ -1,0 +1,154 @@
+"""Workloads that go from site to site, driven by the whole engine."""
+
+import pytest
+from picloud.cloud import build
+from picloud.load import from_texts
+from picloud.rollout.guarded import kept, laid
+
+from tests.unit.cards.office import TINY
+from tests.unit.engine.test_rollouts import Site as OneSite
+from tests.unit.engine.test_way_back import OWN
+
+SITES = ("lab", "far")
+MORE = {
+    "rollout.sls": "rollout: {parts: [workloads], canaries: [pi1], soak_s: 5, tries: 1}\n",
+    "swarm.sls": "swarm: {}\n",
+    "racks/rack2.sls": (
+        "racks:\n  rack2: {site: far, design: shelf, model: pi2b, image: bookworm, roles: [docker,"
+        " swarm-manager], nodes: {left/1: {id: pi1, address: 10.81.1.2, serial:"
+        ' "00000000e0000002"}}}\n'
+    ),
+}
+
+
+def described(tag="1", key="hush"):
+    """A cloud of two sites with a manager each, and what runs in both."""
+    texts = {p.relative_to(TINY).as_posix(): p.read_text() for p in sorted(TINY.rglob("*.sls"))}
+    rack = texts["racks/rack1.sls"].splitlines(keepends=True)
+    rack = [line for line in rack if "id: pi1" not in line]
+    texts["racks/rack1.sls"] = "".join(rack).replace(
+        "{id: pi0,", "{id: pi0, roles: [swarm-manager],"
+    )
+    cloud = texts["cloud.sls"].replace("[docker]}", "[docker, swarm]}\n  swarm-manager: {}")
+    far = "  far: {master: head.pi.example, subnet: 10.81.0.0/16, gateway: 10.81.0.1}\n"
+    texts["cloud.sls"] = cloud.replace("\nnetwork:", f"{far}\nnetwork:")
+    work = (
+        f"container_images: {{web: {{tag: '{tag}', archs: [armhf]}},"
+        " shop: {tag: '1', archs: [armhf]}}\n"
+        f"secrets: {{key: {{contents: {key}}}}}\n"
+        "workloads: {web: {image: web, mode: global, secrets: [{source: key}]},"
+        " shop: {image: shop, mode: global}}\n"
+    )
+    return build(from_texts(texts | MORE | {"secrets/work.sls": work}))
+
+
+def services(**web):
+    """What a manager says of services of which web is as given, and shop has been ill for long."""
+    web = {"image": "web:2", "mode": "global", "wanted": 1, "running": 1, **web}
+    shop = web | {"running": 0, "update": "", "changes": {}}
+    return {"services": {"web": web, "shop": shop}, "missing": [], "refused": {}}
+
+
+class Site(OneSite):
+    """An engine, and a manager at each of two sites."""
+
+    def __init__(self, folder, monkeypatch):
+        monkeypatch.setattr("tests.unit.engine.test_rollouts.described", described)
+        super().__init__(folder, monkeypatch)
+
+    def begin(self, part="workloads"):
+        super().begin(part)
+
+    def image(self, node):
+        return self.ledger.rollouts.pinned(node, ["workloads"])["workloads"]["services"]["web"][
+            "image"
+        ]
+
+    def images(self):
+        return [self.image(node).removeprefix("picloud/") for node in sorted(OWN)]
+
+    def runs(self, node, **web):
+        """A manager has applied the change, which has run for a while, and says how it does."""
+        self.arrives(node)
+        assert self.rollout.step == "soaking"
+        self.rounds(7)
+        self.says(node, self.rollout.nonce, workloads=services(**web))
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.setattr("picloud_rollout.log.disabled", True)
+    made = Site(tmp_path, monkeypatch)
+    assert made.images() == ["web:1", "web:1"]
+    return made
+
+
+def test_a_change_reaches_the_site_of_the_canary_then_the_others(site):
+    site.cloud = described("2")
+    site.begin()
+    assert site.rollout.waves == ("site far", "site lab")
+    assert site.images() == ["web:1", "web:2"]
+    site.runs("pi1")
+    assert site.images() == ["web:2", "web:2"]
+    site.runs("pi0")
+    assert (site.rollout.step, site.states()) == ("done", ["healthy", "healthy"])
+
+
+def test_an_update_that_swarm_takes_back_stops_at_its_site(site):
+    site.cloud = described("2")
+    site.begin()
+    back = {"update": "rollback_completed", "changes": {"image": ["web:1", "web:2"]}}
+    site.runs("pi1", **back)
+    assert (site.rollout.step, site.images()) == ("going back", ["web:1", "web:1"])
+    site.arrives("pi1")
+    assert (site.rollout.step, site.states()) == ("stopped", ["back", "waiting"])
+    assert "web: is not as described: image; update rollback completed" in site.rollout.reason
+    assert site.row("pi0").kind != "rollout"
+
+
+def test_an_update_that_takes_long_is_waited_for_and_watched_after_it(site):
+    site.cloud = described("2")
+    site.begin()
+    site.runs("pi1", update="updating", running=0)
+    site.rounds(10)
+    assert (site.rollout.step, site.images()) == ("checking", ["web:1", "web:2"])
+    site.rounds(10)
+    site.says("pi1", site.rollout.nonce, workloads=services())
+    assert site.rollout.step == "soaking"
+    site.rounds(7)
+    site.says("pi1", site.rollout.nonce, workloads=services(running=0))
+    assert (site.rollout.step, site.images()) == ("going back", ["web:1", "web:1"])
+    assert "web: 0 of 1 tasks run" in site.rollout.reason
+
+
+def test_a_manager_that_says_nothing_of_its_services_is_not_well(site):
+    site.cloud = described("2")
+    site.begin()
+    site.arrives("pi1")
+    site.rounds(7)
+    site.says("pi1", site.rollout.nonce)
+    assert "it says nothing of its workloads" in site.rollout.reason
+
+
+def test_a_new_manager_has_what_its_site_has(site):
+    site.ledger.rollouts.unpin([("pi1", "workloads")])
+    old = site.cloud.view("pi0")
+    site.cloud = described("2")
+    new = site.cloud.view("pi1")
+    new["members"]["managers"] |= old["members"]["managers"]
+    site.engine.store.view = lambda _: (new, ())
+    site.rounds()
+    assert site.images() == ["web:1", "web:1"]
+
+
+def test_a_secret_is_no_part_of_the_change_and_not_on_record(site):
+    site.cloud = described("1", key="new")
+    site.rounds()
+    pins = site.ledger.rollouts.pins("workloads")
+    assert {pins[node, "workloads"] for node in OWN} == set(pins.values())
+    settings = site.ledger.rollouts.settings(pins.values())
+    assert "hush" not in str(settings)
+    view = site.cloud.view("pi0")["workloads"]
+    pinned = site.ledger.rollouts.pinned("pi0", ["workloads"])["workloads"]
+    assert kept("workloads", view) == pinned
+    assert laid("workloads", view, pinned, {"key": "new"})["secrets"] == {"key": "new"}
