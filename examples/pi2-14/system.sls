@@ -23,3 +23,6 @@ boot:
 salt_minion:
   version: "3008.3"
   config: {rejected_retry: true}
+
+# Changed settings of Docker go to a few nodes first, by salt-run rollout.start: docs/rollouts.md
+rollout: {parts: [docker]}
