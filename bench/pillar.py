@@ -16,6 +16,7 @@ import salt.config
 import salt.pillar
 import yaml
 from picloud.cloud import build
+from picloud.ledger import Ledger
 from picloud.load import read
 
 from bench.frame import Figure, cpu_medians
@@ -101,8 +102,15 @@ def _compiler(
 
 def _ours(folder: Path, nodes: int) -> Callable[[], dict[str, Any]]:
     root = cloud(folder / f"cloud{nodes}", nodes)
-    entry = {"picloud": {"path": str(root)}}
-    return _compiler(folder, f"ours{nodes}", {"top.sls": "base: {}\n"}, ext_pillar=[entry])
+    database = f"sqlite:///{folder}/ledger{nodes}.db"
+    settings = {
+        "ext_pillar": [{"picloud": {"path": str(root)}}],
+        "picloud_database": database,
+    }
+    made = _compiler(folder, f"ours{nodes}", {"top.sls": "base: {}\n"}, **settings)
+    # As on a master that runs: it is on record what the node has of Docker, which is guarded.
+    Ledger(database).rollouts.pin([(NODE, "docker", made()["picloud"]["docker"])])
+    return made
 
 
 def _plain(folder: Path, nodes: int) -> Callable[[], dict[str, Any]]:
