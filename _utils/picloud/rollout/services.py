@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from picloud.rejoin.words import plain
+from picloud.workloads.mend import GAVE_UP
 from picloud.workloads.seen import Seen, Service, read
 
-#: Updates that Swarm has given up, or is taking back.
-GIVEN_UP = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 #: Fields that are named of a service that is not as it should be.
 NAMED = 3
 
@@ -60,7 +59,7 @@ def _fault(service: Service) -> str:
     if service.changes:
         found.append(f"is not as described: {', '.join(list(service.changes)[:NAMED])}")
     # An update that was taken back some time ago says nothing of a service that is as described.
-    if service.update in GIVEN_UP and (service.changes or service.update != "rollback_completed"):
+    if service.update in GAVE_UP and (service.changes or service.update != "rollback_completed"):
         message = f": {service.message}" if service.message else ""
         found.append(f"update {service.update.replace('_', ' ')}{message}")
     if not ends and service.running < service.wanted:
