@@ -12,6 +12,7 @@ RACK    ?= rack1
 FEN     ?=
 PGN     ?=
 DEPTH   ?=
+FILES   ?=
 ARGS    ?= '*' test.ping
 ONLY    ?=
 
@@ -22,7 +23,7 @@ ENV      = PYTHONPATH=.:_utils
 CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _utils bench firstboot/picloud-firstboot lab master/keep/authorized_keys salt/workloads tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down shell logs salt run swap spare swap-board exchange clone impostor powercut chess \
+.PHONY: help venv up down shell logs salt run swap spare swap-board exchange clone impostor powercut chess spark \
         validate schema check test test-integration test-lab test-slow bench images wheels \
         lint fmt clean
 
@@ -86,6 +87,10 @@ powercut: venv ## cut the power of all nodes of RACK=rack1, and give it back
 
 chess: venv ## let the lab's nodes analyse FEN=startpos, or PGN=game.pgn; deeper with DEPTH=14
 	@$(RUNLAB) chess --fen $(call quote,$(FEN)) --pgn $(call quote,$(PGN)) --depth "$(DEPTH)"
+
+spark: venv ## count the words of FILES="a.txt b/*.txt" with Spark, in a lab of its own (LAB=spark)
+	@$(ENV) $(BIN)/python -m lab --name $(if $(filter-out picloud,$(LAB)),$(LAB),spark) \
+	    spark --files $(call quote,$(FILES))
 
 quote = '$(subst ','\'',$(1))'
 

@@ -59,8 +59,7 @@ def require_room(new_nodes: int, storage: Path = Path("/var/lib")) -> str:
             f"the lab's image is amd64, this machine is {platform.machine()}",
             "run the lab on an amd64 machine",
         )
-    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    free = int(meminfo["MemAvailable"].split()[0]) // 1024
+    free = free_mb()
     need = new_nodes * NODE_MB + (SPARE_MB if new_nodes else 0)
     if free < need:
         fit = max(0, (free - SPARE_MB) // NODE_MB)
@@ -76,6 +75,12 @@ def require_room(new_nodes: int, storage: Path = Path("/var/lib")) -> str:
             "free some space there, or run: make clean",
         )
     return f"{free} MB memory and {disk // 1024} GB disk free"
+
+
+def free_mb() -> int:
+    """Memory that programs can have on this machine, in MB."""
+    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(meminfo["MemAvailable"].split()[0]) // 1024
 
 
 def install_tools() -> list[str]:

@@ -34,8 +34,8 @@ def build(settings: Settings, wanted: Sequence[str]) -> dict[str, Any]:
     wanted
         Their names in the description.
     """
-    _runner(settings, "image.registry")
-    made: dict[str, Any] = _runner(settings, "image.build", ",".join(wanted))["images"]
+    runner(settings, "image.registry")
+    made: dict[str, Any] = runner(settings, "image.build", ",".join(wanted))["images"]
     return made
 
 
@@ -82,7 +82,13 @@ def addresses(settings: Settings) -> dict[str, str]:
     return dict(zip(nodes, shown.split(), strict=True))
 
 
-def _runner(settings: Settings, function: str, *arguments: str) -> dict[str, Any]:
+def runner(settings: Settings, function: str, *arguments: str) -> dict[str, Any]:
+    """
+    Run a runner on the master and return its data; LabError when it fails.
+
+    settings, function, arguments
+        The lab, its name, and what it is given.
+    """
     command = ["docker", "exec", settings.head, "salt-run", "--out=json", function, *arguments]
     shell.note(f"+ {' '.join(command)}")
     what, remedy = (

@@ -218,7 +218,7 @@ def test_the_log_stays_until_another_lab_is_made(tmp_path, monkeypatch, commands
         monkeypatch.setattr(f"lab.host.{name}", lambda: True)
     monkeypatch.setattr("lab.teardown.down", lambda _: [])
     monkeypatch.setattr("lab.images.remove_all", lambda: None)
-    monkeypatch.setattr(program, "up", lambda *_: None)
+    monkeypatch.setattr(program.up, "run", lambda *_: None)
     log = tmp_path / "logs" / "a.log"
     log.parent.mkdir()
     log.write_text("of before\n")

@@ -7,8 +7,7 @@ import pytest
 from picloud.ledger import Ledger, Rejoin
 from picloud.rejoin import pages, steps
 
-from lab import __main__ as program
-from lab import boards, cluster, converge, description, ended, mishaps, rejoin
+from lab import boards, cluster, converge, description, ended, mishaps, rejoin, up
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -198,13 +197,13 @@ def test_up_looks_anew_at_nodes_that_were_stopped_but_not_by_hand(settings, monk
         "pi3": row("held", kind="held by hand"),
     }
     monkeypatch.setattr(rejoin, "keys", lambda _: dict.fromkeys(known, "aa"))
-    assert program._stopped(settings, [*known, "pi4"], known) == ["pi1", "pi2"]
+    assert up._stopped(settings, [*known, "pi4"], known) == ["pi1", "pi2"]
 
 
 def test_up_says_how_a_node_whose_key_was_taken_gets_back(settings, monkeypatch):
     monkeypatch.setattr(rejoin, "keys", lambda _: {"pi0": "aa"})
     with pytest.raises(LabError, match="pi1 has no key: its reason") as caught:
-        program._stopped(settings, ["pi0", "pi1"], {"pi1": row("quarantined")})
+        up._stopped(settings, ["pi0", "pi1"], {"pi1": row("quarantined")})
     assert caught.value.remedy == "make swap NODE=pi1"
 
 
@@ -221,7 +220,7 @@ def test_up_applies_nothing_twice_to_nodes_that_the_master_converged(settings, m
     monkeypatch.setattr(rejoin, "rows", lambda _: known)
     monkeypatch.setattr(rejoin, "_ended", lambda *_: iter([known]))
     monkeypatch.setattr(cluster, "wait_for_switch", lambda *_: None)
-    program._join(settings, list(known), ["pi0", "pi1"], since, "digest")
+    up._join(settings, list(known), ["pi0", "pi1"], since, "digest")
     assert set(converge.converged(settings)) == {"pi0", "pi1"}
 
 
@@ -232,7 +231,7 @@ def test_up_ends_with_the_reason_of_a_node_that_the_master_could_not_converge(
     monkeypatch.setattr(rejoin, "rows", lambda _: known)
     monkeypatch.setattr(rejoin, "_ended", lambda *_: iter([known]))
     with pytest.raises(LabError, match="1 of 1 nodes did not converge; pi0 is quarantined: its"):
-        program._join(settings, ["pi0"], ["pi0"], 5.0, "digest")
+        up._join(settings, ["pi0"], ["pi0"], 5.0, "digest")
     assert converge.converged(settings) == {}
 
 
