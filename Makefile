@@ -24,7 +24,7 @@ CHECKED  = _engines _grains _log_handlers _modules _pillar _runners _states _uti
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down shell logs salt run swap spare swap-board exchange clone impostor powercut chess spark \
-        validate schema check test test-integration test-lab test-slow bench images wheels \
+        validate schema check test test-apart test-shared test-integration test-lab test-slow bench images wheels \
         lint fmt clean
 
 help: ## list the targets
@@ -127,15 +127,25 @@ test: lint ## every level: check, then integration and lab tests (root)
 	    lab/host-packages mosquitto mosquitto-clients python3-paho-mqtt
 	@test -n "$(wildcard /usr/lib/jvm/java-17-openjdk-*/bin/java)" || \
 	    lab/host-packages openjdk-17-jre-headless
-	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-integration test-lab && exit $$quick
+	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-apart test-shared && exit $$quick
 
-# Beside each other: a lab waits a lot. What is said of the integration tests comes in one piece.
-test-integration:
-	@mkdir -p build; $(BIN)/pytest --durations=15 -m "not slow" tests/integration > build/$@.log 2>&1; \
+# Lab tests that start a lab of their own or none.
+APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py
+TESTS = $(BIN)/pytest --durations=15 -m "not slow"
+
+# Beside each other: a lab waits a lot. What is said of the first ones comes in one piece.
+test-apart:
+	@mkdir -p build; $(TESTS) tests/integration $(APART) > build/$@.log 2>&1; \
 	    status=$$?; cat build/$@.log; exit $$status
 
-test-lab:
-	@$(BIN)/pytest --durations=30 -m "not slow" tests/lab
+test-shared:
+	@$(TESTS) tests/lab $(addprefix --ignore=,$(APART))
+
+test-integration: ## those with masters and minions as processes, alone
+	@$(TESTS) tests/integration
+
+test-lab: ## those in containers, alone (root)
+	@$(TESTS) tests/lab
 
 test-slow: venv ## the tests that take minutes: whole cloud, Spark, what a swarm survives (root)
 	@$(BIN)/pytest tests -m slow

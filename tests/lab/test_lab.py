@@ -13,13 +13,6 @@ from lab.host import container_flags
 from lab.settings import STATE
 
 
-def groups(lab: Apart) -> set[str]:
-    """Control groups of containers that are no more."""
-    known = set(lab.docker("ps", "--all", "--quiet", "--no-trunc").split())
-    found = {group.name for group in Path("/sys/fs/cgroup").glob("*/docker/*")}
-    return {name for name in found if len(name) == 64} - known
-
-
 def left_over(lab: Apart) -> dict[str, list[str]]:
     """What of a lab this machine still has."""
     name = lab.name
@@ -34,9 +27,16 @@ def left_over(lab: Apart) -> dict[str, list[str]]:
     return {kind: found for kind, found in listed.items() if found}
 
 
-def volumes(lab: Apart) -> set[str]:
-    """Volumes of the engine."""
-    return set(lab.docker("volume", "ls", "--quiet").split())
+def containers(lab: Apart) -> set[str]:
+    """Ids of the containers of a lab."""
+    label = f"label=picloud.lab={lab.name}"
+    return set(lab.docker("ps", "--all", "--quiet", "--no-trunc", "--filter", label).split())
+
+
+def volumes(lab: Apart, container: str) -> set[str]:
+    """Volumes of a container."""
+    form = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+    return set(lab.docker("inspect", "--format", form, container).split())
 
 
 def test_up_again_changes_nothing(lab: Apart):
@@ -123,7 +123,6 @@ def half(repo, tmp_path):
 
 def test_down_of_a_half_made_lab_leaves_nothing(lab: Apart, half: Apart):
     """Interrupted while the node boots; down removes it all; a second down finds nothing."""
-    before, groups_before = volumes(half), groups(half)
     arguments = (
         "--name",
         half.name,
@@ -151,10 +150,13 @@ def test_down_of_a_half_made_lab_leaves_nothing(lab: Apart, half: Apart):
     process.terminate()
     process.wait()
     assert left_over(half)
+    made = containers(half)
+    used = set().union(*(volumes(half, one) for one in made))
+    assert used
     half.make("down")
     assert left_over(half) == {}
-    assert volumes(half) <= before
-    assert groups(half) <= groups_before
+    assert not used & set(half.docker("volume", "ls", "--quiet").split())
+    assert not made & {group.name for group in Path("/sys/fs/cgroup").glob("*/docker/*")}
     assert "there was nothing" in half.make("down")
     assert "3 run" in lab.make("up", "--nodes", "pi0,pi1,pi2", "--bare")
 
