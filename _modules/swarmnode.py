@@ -123,13 +123,14 @@ def find(name):
 
 def members(nodes, settled=False):
     """
-    Return the nodes of the swarm beside what they are to be, one for each hostname: ``name``,
+    Return the nodes of the swarm beside what they are to be, one for each of them: ``name``,
     ``here`` (as in :py:func:`list`), ``wanted``, ``changes``, ``{field: {old, new}}``, and
     ``others``: ids of entries to be removed.
 
     nodes
-        ``labels``, ``role`` and ``availability`` by hostname. A node that is not among them is to
-        be a worker without labels, and to be removed once it is down.
+        ``labels``, ``role``, ``availability`` and ``id`` by hostname. A node that is not among them
+        is to be a worker without labels, and to be removed once it is down. With an ``id`` only the
+        entry that has it is the node; others that go by its name are to be removed while it is up.
     settled
         Leave out what joined less than two minutes ago: it gets its labels from whoever let it in.
 
@@ -139,27 +140,41 @@ def members(nodes, settled=False):
 
         salt pi0 swarmnode.members '{pi3: {role: worker, labels: {rack: rack1}}}'
     """
-    by_name = {}
+    names = {one["id"]: name for name, one in nodes.items() if one.get("id")}
+    known = set(names.values())
+    by_name, strangers = {}, []
     for entry in list_():
-        by_name.setdefault(entry["hostname"], []).append(entry)
-    found = [_member(host, same, nodes) for host, same in by_name.items()]
+        name = names.get(entry["id"])
+        if name is None and entry["hostname"] in known:
+            strangers.append(entry)
+        else:
+            by_name.setdefault(name or entry["hostname"], []).append(entry)
+    found = [_member(host, same, nodes.get(host)) for host, same in by_name.items()]
+    for entry in strangers:
+        whose = next((one for one in found if one["name"] == entry["hostname"]), None)
+        # Who is up while the node itself is away may be its new card, whose id nobody knows yet.
+        if whose and (entry["state"] == "down" or whose["here"]["state"] != "down"):
+            whose["others"].append(entry["id"])
+            whose["changes"]["dead entries"] = {"old": whose["others"], "new": []}
     if settled:
         now = datetime.datetime.now(datetime.UTC)
         found = [one for one in found if not _joining(one["here"], now)]
     return found
 
 
-def _member(host, same, nodes):
-    """What is to be done with the entries of a hostname, of which the oldest comes first."""
+def _member(name, same, wanted):
+    """What is to be done with the entries of a name, of which the oldest comes first."""
     here = next((one for one in reversed(same) if one["state"] != "down"), same[-1])
     others = [one["id"] for one in same if one["id"] != here["id"]]
-    wanted = nodes.get(host, {"labels": {}, "role": "worker"})
+    if wanted is None and here["state"] == "down":
+        wanted, others = {}, [*others, here["id"]]
+    elif wanted is None:
+        wanted = {"labels": {}, "role": "worker"}
+    wanted = {key: value for key, value in wanted.items() if key != "id"}
     changes = differences(here, wanted)
-    if host not in nodes and here["state"] == "down":
-        others, wanted, changes = [*others, here["id"]], {}, {}
     if others:
         changes["dead entries"] = {"old": others, "new": []}
-    return {"name": host, "here": here, "wanted": wanted, "changes": changes, "others": others}
+    return {"name": name, "here": here, "wanted": wanted, "changes": changes, "others": others}
 
 
 def _joining(here, now):

@@ -13,8 +13,9 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __virtualname__ = "swarmwork"
 
-#: The label by which a service of ours is known.
-LABEL = "picloud.workload"
+#: The label by which a service of ours is known, and that of a swarm with the digest of what was
+#: applied to it last.
+LABEL, APPLIED = "picloud.workload", "picloud.applied"
 MODES = {
     "Replicated": "replicated",
     "Global": "global",
@@ -37,7 +38,7 @@ def described():
     """
     Return what the master describes for this swarm: ``services`` by name; ``refused``: why a
     service is not to be applied now, by name; ``nodes``: role, labels and availability by hostname;
-    and ``digest``, of all that is described for it.
+    and ``digest``, see :py:func:`digest`.
 
     CLI Example:
 
@@ -56,13 +57,75 @@ def described():
         raise CommandExecutionError(
             "the master tells this node of no workloads: it is no manager in the description"
         )
-    whole = [told, swarm.get("nodes"), swarm.get("settings")]
     return {
         "services": told["services"],
         "refused": told.get("refused") or {},
         "nodes": swarm.get("nodes"),
-        "digest": hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(),
+        "digest": digest(view),
     }
+
+
+def digest(view):
+    """
+    Return a digest of all that is described for this swarm. What secrets hold is not in it, nor is
+    what was said by hand: numbers of replicas (``scaled`` has the described ones), drained nodes.
+
+    view
+        The pillar ``picloud`` of a manager.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.digest "{workloads: {services: {}}}"
+    """
+    told, swarm = view.get("workloads") or {}, view.get("swarm") or {}
+    scaled = told.get("scaled") or {}
+    work = {key: value for key, value in told.items() if key != "scaled"}
+    work["secrets"] = sorted(told.get("secrets") or {})
+    work["services"] = {
+        name: {**spec, "replicas": scaled.get(name, spec.get("replicas"))}
+        for name, spec in (told.get("services") or {}).items()
+    }
+    nodes = {
+        name: [one.get("role"), one.get("labels")]
+        for name, one in (swarm.get("nodes") or {}).items()
+    }
+    whole = [work, nodes, swarm.get("settings")]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def applied():
+    """
+    Return the digest of what was last applied to this swarm in full; None while nothing was.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.applied
+    """
+    spec = __salt__["swarm.ask"]("inspect_swarm")["Spec"]
+    return (spec.get("Labels") or {}).get(APPLIED)
+
+
+def set_applied(digest):
+    """
+    Have the swarm remember what was applied to it.
+
+    digest
+        The digest.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmwork.set_applied abc
+    """
+    swarm = __salt__["swarm.ask"]("inspect_swarm")
+    labels = {**(swarm["Spec"].get("Labels") or {}), APPLIED: str(digest)}
+    spec = {**swarm["Spec"], "Labels": labels}
+    __salt__["swarm.ask"]("update_swarm", version=swarm["Version"]["Index"], swarm_spec=spec)
 
 
 def look():
@@ -80,7 +143,7 @@ def look():
     - ``tasks``: each with ``service``, ``slot``, ``node`` (id), ``state``, ``desired``, ``at`` and
       ``error``
     - ``members``: names of the nodes that a highstate would change
-    - ``digest``: see :py:func:`described`
+    - ``unchanged``: whether what is described is what was last applied in full
 
     CLI Example:
 
@@ -115,7 +178,7 @@ def look():
             if task.get("ServiceID") in names
         ],
         "members": sorted(one["name"] for one in members if one["changes"]),
-        "digest": told["digest"],
+        "unchanged": applied() == told["digest"],
     }
 
 

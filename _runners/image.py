@@ -228,7 +228,7 @@ def collect():
             ask for work in ledger.rollouts.in_use(WORKLOADS) for ask in work["images"].values()
         ]
         gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked])
-        held.delete(seal.manifests(gone, known))
+        held.delete(seal.manifests(gone, known, held.listed))
         builds.forget(gone)
         freed = held.sweep()
     names = [f"{one.name}:{one.tag}@{one.digest}" for one in gone]

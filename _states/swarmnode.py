@@ -80,11 +80,15 @@ def members(name, nodes):
     name
         Any name; it is not used.
     nodes
-        ``labels``, ``role`` and ``availability`` by hostname, as :py:func:`present` takes them. One
-        that is not in the swarm is passed over. A node that is not among them becomes a worker
-        without labels, so that nothing described runs on it, and is removed once it is down.
+        ``labels``, ``role`` and ``availability`` by hostname, as :py:func:`present` takes them, and
+        ``id``, where it is known which entry of the swarm is the node: the swarm believes each node
+        whatever name it gives itself. One that is not in the swarm is passed over. A node that is
+        not among them becomes a worker without labels, so that nothing described runs on it, and is
+        removed once it is down.
 
-    Of several entries with one hostname the last that is not down counts; the others are removed.
+    Of several entries with one hostname that with the ``id`` counts, or else the last that is not
+    down; the others are removed. While the one with the ``id`` is away, others that are up stay as
+    they are: one of them may be a new card whose id nobody knows yet.
     What joined less than two minutes ago is no difference in test mode: it gets its labels from
     whoever let it in.
 
@@ -128,9 +132,9 @@ def members(name, nodes):
 
 def _checked(host, one):
     try:
-        if unknown := sorted(set(one) - {"labels", "role", "availability"}):
+        if unknown := sorted(set(one) - {"labels", "role", "availability", "id"}):
             raise SaltInvocationError(f"there is no {', '.join(unknown)}")
-        __salt__["swarmnode.check"](**one)
+        __salt__["swarmnode.check"](**{key: val for key, val in one.items() if key != "id"})
     except SaltInvocationError as err:
         raise SaltInvocationError(f"nodes.{host}: {err}") from None
 

@@ -21,6 +21,9 @@ from picloud_workload import Work
 
 log = logging.getLogger(__name__)
 
+#: What keeps the nodes of a swarm on the manager that leads.
+NODES = "swarm.leader"
+
 
 class Looked(NamedTuple):
     """
@@ -65,48 +68,62 @@ class Mender:
             The name of the site.
         """
         now = self._swarms.standing(site)
-        known = self._watch.watched().get(site, Watched(site))
-        known = self._told(known, now)
+        self._told(self._watch.watched().get(site, Watched(site)), now)
         if not now.works or now.leads is None:
             return Looked((f"{now.words}.",), failed=now.lost)
         try:
-            return self._mended(known, now.leads, now.words)
+            return self._mended(site, now.leads, now.words)
         except NoAnswerError as err:
             return Looked((f"{now.words}.", f"{site}: {err}"), failed=True)
 
-    def _told(self, known: Watched, now: Standing) -> Watched:
+    def _told(self, known: Watched, now: Standing) -> None:
         """Record how a swarm stands, and tell when that is another way than before."""
         lost_at = (known.lost_at or time.time()) if now.lost else None
         new = known._replace(lost_at=lost_at, words=now.words)
-        if new == known:
-            return known
-        self._watch.watch(new)
+        if new != known:
+            self._watch.watch(new)
         if (known.lost_at is None) == (lost_at is None):
-            return new
+            return
         site, state = known.site, "works" if lost_at is None else "lost"
         log.warning("Swarm: %s", now.words)
         with salt.utils.event.get_master_event(
             self._opts, self._opts["sock_dir"], listen=False
         ) as bus:
             bus.fire_event({"site": site, "words": now.words}, f"picloud/swarm/{state}/{site}")
-        return new
 
-    def _mended(self, known: Watched, leads: str, words: str) -> Looked:
-        site = known.site
-        seen = self._work.look(site)
+    def _mended(self, site: str, leads: str, words: str) -> Looked:
+        seen = self._look(site)
         found = mend.differences(seen)
-        if not found:
-            if known.in_force != seen.digest:
-                self._watch.watch(known._replace(in_force=seen.digest))
+        said = "; ".join(found.words)
+        if not said:
             return self._spread(site, seen, words)
-        said = "; ".join(found)
-        if known.in_force != seen.digest:
+        if not seen.unchanged:
             todo = "what is described came later: the next highstate of its managers brings it"
             return Looked((f"{words}.", f"{site}: {said}; {todo}."))
         log.warning("Swarm of %s is put right, somebody changed it: %s", site, said)
-        if failed := self._swarms.lead(site, leads):
-            return Looked((f"{words}.", f"{site}: {said}; not put right: {failed}."), failed=True)
-        return Looked((f"{words}.", f"{site}: put right: {said}."), tuple(found))
+        # No more than what was found: what Swarm took back would be tried again otherwise.
+        failed = []
+        for name in found.services:
+            try:
+                self._work.ask(site, "swarmwork.settle", name)
+            except NoAnswerError as err:
+                failed.append(str(err))
+        if found.nodes and (why := self._swarms.lead(site, leads, NODES)):
+            failed.append(why)
+        if failed:
+            told = f"{site}: {said}; not put right: {'; '.join(failed)}."
+            return Looked((f"{words}.", told), failed=True)
+        return Looked((f"{words}.", f"{site}: put right: {said}."), tuple(found.words))
+
+    def _look(self, site: str) -> Seen:
+        """What a manager says, after the nodes were asked whose ids are not known there."""
+        seen = self._work.look(site)
+        known = self._watch.members(site)
+        there = {node.id for node in seen.nodes}
+        ready = {node.hostname for node in seen.nodes if node.state == "ready"}
+        hosts = [host.node for host in self._work.swarms[site].hosts if host.node in ready]
+        new = [name for name in hosts if known.get(name) not in there]
+        return self._work.look(site) if new and self._swarms.know(site, new) else seen
 
     def _spread(self, site: str, seen: Seen, words: str) -> Looked:
         """Deal out anew what is crowded; one after the other, for each takes nodes' time."""

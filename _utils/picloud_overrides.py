@@ -51,8 +51,8 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
     view
         The manager's view, with ``workloads``.
 
-    ``workloads``, with other numbers of replicas, where there are any; and ``drained``, the nodes
-    of its site that are to be empty, where there are some.
+    ``workloads``, with other numbers of replicas, where there are any, and in ``scaled`` the
+    described ones; and ``drained``, nodes of its site that are to be empty, where there are some.
 
     Raises StorageError when the ledger cannot be read.
     """
@@ -68,7 +68,10 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
         if site in work:
             told = json.loads(work[site])
             waits = WORKLOADS in view.get("waiting", ())
-            found["workloads"] = rescaled(view[WORKLOADS], told, scales) if waits else told
+            told = rescaled(view[WORKLOADS], told, scales) if waits else told
+            services = view[WORKLOADS]["services"]
+            before = {name: services[name]["replicas"] for name in scales if name in services}
+            found["workloads"] = told | {"scaled": before}
     nodes = map(cloud.node, drains)
     if drained := sorted(node.id for node in nodes if node is not None and node.site == site):
         found["drained"] = drained

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +35,11 @@ SLS = "swarm.init"
 
 
 class Recorded(NamedTuple):
-    """What is on record of a node's swarm: the swarm, and the node's token."""
+    """What is on record of a node's swarm: the swarm, the node's token, and ids of its nodes."""
 
     swarm: Swarm | None = None
     token: Token | None = None
+    ids: Mapping[str, str] = {}
 
 
 def recorded(ledger, view):
@@ -48,7 +50,8 @@ def recorded(ledger, view):
         The ledger, and the node's view as compiled.
     """
     site, name = view["site"]["name"], view["node"]["id"]
-    return Recorded(ledger.swarms.get(site), ledger.swarms.token(name))
+    ids = ledger.swarms.members(site) if "nodes" in view["members"] else {}
+    return Recorded(ledger.swarms.get(site), ledger.swarms.token(name), ids)
 
 
 def pillar(view, known):
@@ -60,10 +63,10 @@ def pillar(view, known):
 
     ``settings`` of part ``swarm``; ``role``; ``managers``, their addresses, first the one to join
     through; ``begin``, whether the node is the one that begins the swarm; ``token``, sealed for
-    this node, while it is to join; and for managers ``nodes``: role, labels and availability of
-    every member.
+    this node, while it is to join; and for managers ``nodes``: role, labels, availability and, as
+    far as it is known, ``id`` of every member.
     """
-    told, (swarm, token) = view["members"], known or Recorded()
+    told, (swarm, token, ids) = view["members"], known or Recorded()
     first = told["managers"].get(swarm.manager) if swarm else None
     addresses = [one for one in told["managers"].values() if one is not None]
     found = {
@@ -73,15 +76,17 @@ def pillar(view, known):
         "begin": bool(swarm) and swarm.cluster is None and swarm.manager == view["node"]["id"],
         "token": token.token if token else None,
     }
-    if "nodes" in told:
-        found["nodes"] = told["nodes"]
-        # While nobody knows which nodes are to be empty, none is filled again.
-        if known is not None:
-            drained = view.get("drained", ())
-            found["nodes"] = {
-                node: {**one, "availability": "drain" if node in drained else "active"}
-                for node, one in told["nodes"].items()
+    # While nobody knows which nodes are to be empty, and which entry is whose, all stays as it is.
+    if "nodes" in told and known is not None:
+        drained = view.get("drained", ())
+        found["nodes"] = {
+            node: {
+                **one,
+                "availability": "drain" if node in drained else "active",
+                **({"id": ids[node]} if node in ids else {}),
             }
+            for node, one in told["nodes"].items()
+        }
     return found
 
 
@@ -195,10 +200,10 @@ class Swarms:
         members = swarms.members(views)
         # Several batches of nodes may be here on the first day: one begins, the others wait for it.
         with self._alone(site):
-            plan = self._plan(site, members, wanted)
+            plan, answers = self._plan(site, members, wanted)
             if plan.begin is not None:
                 self._begin(site, plan.begin)
-                plan = self._plan(site, members, wanted)
+                plan, answers = self._plan(site, members, wanted)
         if plan.via is None:
             return Outcome(site, [], dict(plan.refused))
         known = self._ledger.swarms.get(site)
@@ -212,6 +217,9 @@ class Swarms:
                 failed |= self._apply(given[begin : begin + AT_ONCE])
         refused |= failed
         self._ledger.swarms.taken([name for name in given if name not in failed])
+        joined = [name for name in given if name not in failed]
+        here = {name: answers[name] for name in wanted if name not in refused and name in answers}
+        self._know(site, here | self._asked(joined) if joined else here)
         if given or plan.changed:
             # Who leads lays labels on who joined, and takes away what was there before a new card.
             self.lead(site, plan.via)
@@ -221,18 +229,48 @@ class Swarms:
         """Let a manager begin the swarm, and then keep what a manager that leads does."""
         first = self._ledger.swarms.begin(site, manager, time.time())
         self._apply([first.manager])
+        self.know(site, [first.manager])
         self.lead(site, first.manager)
 
-    def lead(self, site, manager):
+    def know(self, site, nodes):
+        """
+        Record which ids nodes have in the swarm of their site: only they can tell, for the swarm
+        believes each node whatever name it gives itself.
+
+        site, nodes
+            The site, and ids of nodes that are in its swarm.
+
+        Returns whether anything is known now that was not.
+        """
+        return self._know(site, self._asked(nodes))
+
+    def _know(self, site, answers):
+        before = self._ledger.swarms.members(site)
+        new = {
+            name: one["node_id"]
+            for name, one in answers.items()
+            if one
+            and one.get("state") == "active"
+            and isinstance(one.get("node_id"), str)
+            and one["node_id"] != before.get(name)
+        }
+        refused = self._ledger.swarms.know(site, new) if new else []
+        for name in refused:
+            log.warning("Swarm of %s: %s says to be %s, another node", site, name, new[name])
+        return len(new) > len(refused)
+
+    def lead(self, site, manager, sls=SLS):
         """
         Have a manager do what one that leads does.
 
         site, manager
             The site, and the manager that leads its swarm.
+        sls
+            What to apply.
 
         Returns why that failed, nothing when it did not.
         """
-        failed = self._apply([manager], TRIES)
+        failed = self._apply([manager], TRIES, sls)
         for name, why in failed.items():
             log.warning("Swarm of %s: %s: %s", site, name, why)
         return "; ".join(failed.values())
@@ -256,7 +294,7 @@ class Swarms:
             leads = any((one or {}).get("leads") for one in answers.values())
             if leads and answers.keys() >= set(wanted) & set(accepted):
                 break
-        return swarms.plan(site, members, answers, wanted, self._recorded(site))
+        return swarms.plan(site, members, answers, wanted, self._recorded(site)), answers
 
     def _give(self, plan, refused):
         """Ask a manager for tokens that only the node each is for can open; who has one now."""
@@ -279,12 +317,12 @@ class Swarms:
                 refused[name] = f"{plan.via} gave no token for {name}: {why}"
         return given
 
-    def _apply(self, nodes, tries=1):
+    def _apply(self, nodes, tries=1, sls=SLS):
         """Apply part ``swarm`` on nodes, again on those that do not say; why it failed, by node."""
         said = {}
         for _ in range(tries):
             left = [name for name in nodes if not isinstance(said.get(name), dict)]
-            said |= self._run(left, "state.apply", [SLS], kwarg={"queue": True})
+            said |= self._run(left, "state.apply", [sls], kwarg={"queue": True})
         failed = {}
         for name in nodes:
             states = said.get(name)

@@ -179,8 +179,15 @@ def describe(own: Settings, texts: Sequence[Path]) -> dict[str, Any]:
     example = (own.checkout / EXAMPLE).read_text("utf-8")
     found = described(example, bool(texts), time.strftime("%Y-%m-%d %H:%M:%S"))
     # Swarm's own templates are in it, which Salt's are not to read.
-    _described(own).write_text(f"{{% raw %}}{json.dumps(found)}{{% endraw %}}\n", "utf-8")
-    description.read(own.checkout)
+    path = _described(own)
+    before = path.read_text("utf-8") if path.exists() else None
+    path.write_text(f"{{% raw %}}{json.dumps(found)}{{% endraw %}}\n", "utf-8")
+    try:
+        description.read(own.checkout)
+    except LabError:
+        # Or the next run would fail of it too, before it is described anew.
+        path.unlink() if before is None else path.write_text(before, "utf-8")
+        raise
     return found
 
 

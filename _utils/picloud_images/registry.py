@@ -88,10 +88,25 @@ class Registry:
         """
         kind, _, number = digest.partition(":")
         revisions = f"docker/registry/v2/repositories/{name}/_manifests/revisions"
-        blob = f"docker/registry/v2/blobs/{kind}/{number[:2]}/{number}/data"
-        return (self.storage / revisions / kind / number / "link").is_file() and (
-            self.storage / blob
-        ).is_file()
+        link = self.storage / revisions / kind / number / "link"
+        return link.is_file() and self._blob(digest).is_file()
+
+    def listed(self, digest: str) -> list[str]:
+        """
+        Return the digests of the manifests that an index lists; none of what is not there.
+
+        digest
+            The digest of the index.
+        """
+        try:
+            said = json.loads(self._blob(digest).read_bytes())
+            return [str(one["digest"]) for one in said.get("manifests", ())]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return []
+
+    def _blob(self, digest: str) -> Path:
+        kind, _, number = digest.partition(":")
+        return self.storage / f"docker/registry/v2/blobs/{kind}/{number[:2]}/{number}/data"
 
     def push(self, layout: Path, name: str, tag: str, digest: str) -> None:
         """

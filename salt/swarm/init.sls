@@ -7,6 +7,7 @@
 include:
   - swarm.leader
   - swarm.workloads
+  - swarm.applied
 {%- endif %}
 
 swarm-member:

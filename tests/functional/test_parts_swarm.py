@@ -163,3 +163,15 @@ def test_docker_suits_a_swarm_where_there_is_one(shown):
     config = shown("docker")["docker-daemon"]["config"]
     assert config["live-restore"] is False
     assert config["node-generic-resources"] == ["mbps=100"]
+
+
+def test_what_is_applied_is_noted_once_all_of_it_is(shown, loaders):
+    here = {"role": "manager", "nodes": NODES, "work": WORK}
+    digests = []
+    for replicas in (2, 2, 3):
+        work = {**WORK, "services": {"web": {**WORK["services"]["web"], "replicas": replicas}}}
+        (noted,) = shown("swarm.applied", **{**here, "work": work}).values()
+        assert noted["function"] == "swarmwork.applied"
+        assert noted["require"] == [{"sls": "swarm.leader"}, {"sls": "swarm.workloads"}]
+        digests.append(noted["digest"])
+    assert digests[0] == digests[1] != digests[2]

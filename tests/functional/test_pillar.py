@@ -134,8 +134,8 @@ def test_without_a_ledger_a_node_gets_no_token_and_the_rest(compile_pillar, tmp_
     found = compile_pillar("pi0")["picloud"]["swarm"]
     assert (found["begin"], found["token"]) == (False, None)
     assert found["managers"][0] == "10.80.1.1"
-    # Nobody knows which nodes are to be empty.
-    assert "availability" not in found["nodes"]["pi3"]
+    # Nobody knows which nodes are to be empty, nor which entry of the swarm is whose.
+    assert (found["role"], "nodes" in found) == ("manager", False)
 
 
 @pytest.mark.parametrize("name", ["stranger", "pi", "pi3\n", "*", "pi3.pi.example", "PI3"])

@@ -28,24 +28,30 @@ class Managers(Swarm):
 
     def __init__(self):
         super().__init__()
-        self.digest, self.members, self.lost, self.applied = "one", [], False, True
+        self.unchanged, self.members, self.lost, self.fault = True, [], False, ""
         self.at = dict.fromkeys(self.availability, EARLY)
 
     def swarm_info(self, name):
-        return LOST if self.lost else super().swarm_info(name) | {"leads": name == "pi14"}
+        if self.lost:
+            return LOST
+        return super().swarm_info(name) | {"leads": name == "pi14", "node_id": f"id-{name}"}
 
     def swarmwork_look(self, name):
         seen = super().swarmwork_look(name)
         seen["services"]["web"]["at"] = LATE
         for one in seen["nodes"]:
             one["at"] = self.at[one["hostname"]]
-        return seen | {"digest": self.digest, "members": self.members}
+        return seen | {"unchanged": self.unchanged, "members": self.members}
 
     def state_apply(self, name, sls, queue):
-        assert (name, sls, queue) == ("pi14", "swarm.init", True)
-        if self.applied:
-            self.replicas, self.members = 3, []
-        return {"x": {"result": self.applied, "comment": "no room", "changes": {}}}
+        assert (name, sls, queue) == ("pi14", "swarm.leader", True)
+        if not self.fault:
+            self.members = []
+        return {"x": {"result": not self.fault, "comment": self.fault, "changes": {}}}
+
+    def swarmwork_settle(self, _name, workload):
+        assert workload == "web"
+        self.replicas = 3
 
 
 @pytest.fixture
@@ -98,7 +104,8 @@ WORKS = "The swarm of glasgow works, pi14 leads it."
 
 def told(managers):
     """What managers were told to do."""
-    return [one[1:] for one in managers.asked if one[1] in ("state.apply", "swarmservice.restart")]
+    does = ("state.apply", "swarmwork.settle", "swarmservice.restart")
+    return [one[1:] for one in managers.asked if one[1] in does]
 
 
 def test_what_is_as_described_stays_as_it_is(run, managers, events):
@@ -108,41 +115,51 @@ def test_what_is_as_described_stays_as_it_is(run, managers, events):
     assert (told(managers), events) == ([], [])
 
 
-def test_what_somebody_changes_by_hand_is_put_right(run, managers):
-    run()
+def test_what_somebody_changes_by_hand_is_put_right_and_no_more(run, managers):
     managers.replicas, managers.members = 5, ["pi1"]
     said, code = run()
     assert code == 0
     change = "web: replicas is 5, not 3; node pi1"
     assert said["message"] == f"{WORKS}\nGlasgow: put right: {change}."
     assert said["sites"]["glasgow"]["mended"] == ("web: replicas is 5, not 3", "node pi1")
-    assert told(managers) == [("state.apply", "swarm.init", True)]
+    assert told(managers) == [
+        ("swarmwork.settle", "web"),
+        ("state.apply", "swarm.leader", True),
+    ]
     assert run()[0]["message"] == WORKS
+    managers.replicas = 1
+    run()
+    assert told(managers)[2:] == [("swarmwork.settle", "web")]
 
 
 def test_an_edited_description_waits_for_the_highstate(run, managers):
-    run()
-    managers.replicas, managers.digest = 5, "two"
+    managers.replicas, managers.unchanged = 5, False
     said, code = run()
     assert (code, told(managers)) == (0, [])
     assert "what is described came later: the next highstate of its managers" in said["message"]
-    # As is one of which nobody knows whether it was ever in force.
-    managers.replicas = 3
-    run()
-    managers.replicas = 5
-    assert "put right" in run()[0]["message"]
 
 
 def test_what_cannot_be_put_right_is_said(run, managers):
-    run()
-    managers.replicas, managers.applied = 5, False
+    managers.members, managers.fault = ["pi1"], "no room"
     said, code = run()
     assert code == 1
-    assert said["message"].endswith("web: replicas is 5, not 3; not put right: no room.")
+    assert said["message"].endswith("node pi1; not put right: no room.")
+    managers.members, managers.replicas = [], 5
+    managers.failing = {"swarmwork.settle": "no suitable node"}
+    said, code = run()
+    assert code == 1
+    assert "not put right: pi0: no suitable node." in said["message"]
     managers.failing = {"swarmwork.look": "Docker Engine does not answer"}
     said, code = run()
     assert code == 1
     assert "Docker Engine does not answer" in said["message"]
+
+
+def test_nodes_whose_ids_are_not_known_are_asked(run, managers, opts):
+    ledger = picloud_salt.ledger(opts)
+    assert ledger.swarms.members("glasgow") == {}
+    run()
+    assert ledger.swarms.members("glasgow") == {name: f"id-{name}" for name in MANAGERS}
 
 
 def test_replicas_are_dealt_out_anew_when_their_node_is_back(run, managers):

@@ -277,6 +277,8 @@ LATE = """
 @pytest.mark.slow
 def test_a_node_whose_card_is_full_says_so_and_others_do_its_work(swarm):
     lab = swarm.lab
+    # Nothing is dealt out anew by itself meanwhile.
+    lab.wait("all have their share", lambda: mended(swarm)["spread"] == [] and well(lab))
     before = swarm.running("page"), swarm.running("many")
     lab.execute("pi1", "sh", "-c", FULL)
     try:

@@ -33,6 +33,7 @@ MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
     tables.rollout_nodes.create,
     tables.measured.create,
     tables.swarm_watch.create,
+    tables.swarm_members.create,
 )
 #: Seconds that a writer waits for another one (the engine and a runner may write at once).
 BUSY_S = 20

@@ -4,12 +4,13 @@ The swarm of each site, and tokens that wait for nodes that are to join one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from picloud.ledger.database import Database
-from picloud.ledger.tables import swarm_tokens, swarm_watch, swarms
+from picloud.ledger.tables import swarm_members, swarm_tokens, swarm_watch, swarms
 from picloud.ledger.upsert import upsert
 
 
@@ -45,8 +46,6 @@ class Watched(NamedTuple):
     """
     What the last look at the swarm of a site found.
 
-    in_force
-        Digest of what was described when the swarm was last as described; None if it never was.
     lost_at
         When it was first seen not to work, in seconds since 1970; None while it works.
     words
@@ -54,7 +53,6 @@ class Watched(NamedTuple):
     """
 
     site: str
-    in_force: str | None = None
     lost_at: float | None = None
     words: str = ""
 
@@ -90,6 +88,31 @@ class Swarms:
         """Forget the swarm of a site: the next one may be begun."""
         with self._database.write() as connection:
             connection.execute(swarms.delete().where(swarms.c.site == site))
+            connection.execute(swarm_members.delete().where(swarm_members.c.site == site))
+
+    def members(self, site: str) -> dict[str, str]:
+        """Return the ids that the nodes of a site have in its swarm, as far as they are known."""
+        query = sa.select(swarm_members.c.node, swarm_members.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(swarm_members.c.site == site)).all()
+        return {row.node: row.id for row in rows}
+
+    def know(self, site: str, ids: Mapping[str, str]) -> list[str]:
+        """
+        Record the ids that nodes of a site say they have; one that is another node's already stays
+        that one's. Returns the nodes that said such a thing.
+        """
+        refused = []
+        with self._database.write() as connection:
+            query = sa.select(swarm_members.c.id, swarm_members.c.node)
+            taken = {row.id: row.node for row in connection.execute(query)}
+            for node, number in ids.items():
+                if taken.setdefault(number, node) != node:
+                    refused.append(node)
+                    continue
+                row = {"node": node, "site": site, "id": number}
+                upsert(connection, swarm_members, [row], ("site", "id"))
+        return refused
 
     def watched(self) -> dict[str, Watched]:
         """Return what the last look at each swarm found, by site."""
@@ -100,7 +123,7 @@ class Swarms:
     def watch(self, seen: Watched) -> None:
         """Record what a look at the swarm of a site found."""
         with self._database.write() as connection:
-            upsert(connection, swarm_watch, [seen._asdict()], ("in_force", "lost_at", "words"))
+            upsert(connection, swarm_watch, [seen._asdict()], ("lost_at", "words"))
 
     def give(self, token: Token) -> None:
         """Record a token for a node, in the place of an older one."""

@@ -185,11 +185,18 @@ swarms = Table(
     Column("at", Float, nullable=False),
 )
 
+swarm_members = Table(
+    "swarm_members",
+    metadata,
+    Column("node", String(63), primary_key=True),
+    Column("site", String(63), nullable=False),
+    Column("id", String(64), nullable=False, unique=True),
+)
+
 swarm_watch = Table(
     "swarm_watch",
     metadata,
     Column("site", String(63), primary_key=True),
-    Column("in_force", String(64)),
     Column("lost_at", Float),
     Column("words", Text, nullable=False),
 )

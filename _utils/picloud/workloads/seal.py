@@ -5,7 +5,7 @@ refused before a node tries to pull it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from picloud.workloads.images import ContainerImage, reference
@@ -142,7 +142,11 @@ def surplus(builds: Iterable[Build], described: Iterable[tuple[str, str]]) -> li
     return [one for one in newest_first if one not in stay]
 
 
-def manifests(gone: Sequence[Build], all_builds: Iterable[Build]) -> list[tuple[str, str]]:
+def manifests(
+    gone: Sequence[Build],
+    all_builds: Iterable[Build],
+    listed: Callable[[str], Iterable[str]] = lambda _digest: (),
+) -> list[tuple[str, str]]:
     """
     Return the manifests to delete, as name and digest: indexes before what they point to.
 
@@ -150,12 +154,15 @@ def manifests(gone: Sequence[Build], all_builds: Iterable[Build]) -> list[tuple[
         Builds that go.
     all_builds
         All of them: what another one shares stays.
+    listed
+        What an index points to, by its digest: a copy has more architectures than the nodes.
     """
+
+    def digests(build: Build) -> list[str]:
+        known = (one["digest"] for one in build.platforms.values())
+        return [build.digest, *known, *listed(build.digest)]
+
     rest = [one for one in all_builds if one not in gone]
-    used = {(one.name, digest) for one in rest for digest in _digests(one)}
-    found = [(one.name, digest) for one in gone for digest in _digests(one)]
+    used = {(one.name, digest) for one in rest for digest in digests(one)}
+    found = [(one.name, digest) for one in gone for digest in digests(one)]
     return [pair for pair in dict.fromkeys(found) if pair not in used]
-
-
-def _digests(build: Build) -> list[str]:
-    return [build.digest, *(one["digest"] for one in build.platforms.values())]

@@ -109,8 +109,8 @@ class Seen(Answer):
         Tasks of the services.
     members
         Names of the nodes that differ from their description.
-    digest
-        Of all that is described for this swarm.
+    unchanged
+        Whether what is described for it is what was last applied in full.
     """
 
     nodes: tuple[Node, ...] = Field(max_length=20_000)
@@ -119,7 +119,7 @@ class Seen(Answer):
     refused: dict[Said, Said] = Field(default_factory=dict, max_length=5_000)
     tasks: tuple[Task, ...] = Field(max_length=100_000)
     members: tuple[Said, ...] = Field(default=(), max_length=20_000)
-    digest: Said = ""
+    unchanged: bool = False
 
     def names(self) -> dict[str, str]:
         """Return the names of the nodes by id."""

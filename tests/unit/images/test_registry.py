@@ -89,3 +89,23 @@ def test_a_file_with_a_login_is_for_its_owner_only(tmp_path):
 def test_an_empty_registry_has_nothing_to_free(tmp_path):
     registry = Registry({"picloud_registry": {"storage": str(tmp_path / "none")}})
     assert (registry.sweep(), registry.size()) == (0, 0)
+
+
+def test_what_an_index_lists_is_read_from_the_storage(tmp_path):
+    registry = Registry({"picloud_registry": {"storage": str(tmp_path)}})
+    digest = f"sha256:{'ab' * 32}"
+    assert registry.listed(digest) == []
+    blob = tmp_path / "docker/registry/v2/blobs/sha256/ab" / ("ab" * 32) / "data"
+    blob.parent.mkdir(parents=True)
+    for text, found in [
+        (
+            '{"manifests": [{"digest": "sha256:1"}, {"digest": "sha256:2"}]}',
+            ["sha256:1", "sha256:2"],
+        ),
+        ('{"layers": []}', []),
+        ('{"manifests": [1]}', []),
+        ("[]", []),
+        ("<", []),
+    ]:
+        blob.write_text(text)
+        assert registry.listed(digest) == found

@@ -69,6 +69,22 @@ def test_the_copy_has_other_boards_and_addresses_and_no_workload(own, repo):
     assert "web" in description.cloud_of(repo / "pillar/cloud").common.workloads
 
 
+def test_what_does_not_fit_is_not_left_for_the_next_run(own, repo, texts):
+    example = own.checkout / spark.EXAMPLE
+    good = example.read_text()
+    example.write_text(good.replace("workloads:\n", "workloads:\n  none: {image: none}\n", 1))
+    with pytest.raises(LabError):
+        spark.describe(own, [])
+    assert not spark._described(own).exists()
+    example.write_text(good)
+    spark.describe(own, [])
+    before = spark._described(own).read_text()
+    example.write_text("workloads: {spark-count: {image: none}}\ncontainer_images: {}\n")
+    with pytest.raises(LabError):
+        spark.describe(own, [])
+    assert spark._described(own).read_text() == before
+
+
 def test_each_run_is_described_anew_and_stays_until_the_next(own, repo, texts, tmp_path):
     first = spark.describe(own, [])
     assert first["workloads"][spark.JOB]["args"][1] == "/usr/share/common-licenses/*"

@@ -18,7 +18,7 @@ from picloud.ledger.decisions import KEPT as DECISIONS_KEPT
 from picloud.ledger.overrides import Drain, Scale
 from picloud.ledger.strangers import KEPT as STRANGERS_KEPT
 from picloud.ledger.strangers import Stranger
-from picloud.ledger.swarms import Swarm, Token
+from picloud.ledger.swarms import Swarm, Token, Watched
 from picloud.workloads.seal import Build
 
 
@@ -339,7 +339,20 @@ def test_a_site_has_one_swarm_and_a_node_one_token(ledger):
     ledger.swarms.give(Token("pi3", "manager", "sealed:two", 2.0))
     assert ledger.swarms.token("pi3") == Token("pi3", "manager", "sealed:two", 2.0)
     ledger.swarms.taken(["pi3", "pi4"])
+    assert ledger.swarms.know("glasgow", {"pi0": "a", "pi3": "b"}) == []
+    # An id is one node's; a node that gives its own up has another one then.
+    assert ledger.swarms.know("glasgow", {"pi3": "a", "pi4": "b"}) == ["pi3", "pi4"]
+    assert ledger.swarms.know("paris", {"pi5": "c", "pi6": "c"}) == ["pi6"]
+    assert ledger.swarms.know("glasgow", {"pi3": "d"}) == []
+    assert ledger.swarms.know("glasgow", {"pi4": "b"}) == []
+    assert ledger.swarms.members("glasgow") == {"pi0": "a", "pi3": "d", "pi4": "b"}
+    assert ledger.swarms.members("paris") == {"pi5": "c"}
+    ledger.swarms.watch(Watched("glasgow", 1.0, "lost"))
+    ledger.swarms.watch(Watched("glasgow", None, "works"))
+    assert ledger.swarms.watched() == {"glasgow": Watched("glasgow", None, "works")}
     ledger.swarms.forget("glasgow")
+    assert ledger.swarms.members("glasgow") == {}
+    assert ledger.swarms.members("paris") == {"pi5": "c"}
     assert ledger.swarms.token("pi3") is None
     assert ledger.swarms.get("glasgow") is None
 

@@ -178,6 +178,37 @@ def test_who_is_in_is_asked_once_and_nothing_else_happens(swarms, nodes):
     assert nodes.asked == [("swarm.info", ["pi0", "pi1", "pi14", "pi28"])]
 
 
+def test_ids_are_what_nodes_say_of_themselves_and_managers_are_told_of_them(swarms, nodes, ledger):
+    swarms.join(["pi0", "pi1"])
+    assert ledger.swarms.members("glasgow") == {"pi0": "id-pi0", "pi1": "id-pi1"}
+    view = nodes.view("pi0")
+    told = picloud_swarm.pillar(view, picloud_swarm.recorded(ledger, view))["nodes"]
+    assert (told["pi0"]["id"], told["pi1"]["id"]) == ("id-pi0", "id-pi1")
+    assert "id" not in told["pi14"]
+    # A new card has another id.
+    nodes.said["swarm.info", "pi1"] = {**nodes.info("pi1"), "node_id": "new"}
+    swarms.join(["pi1"])
+    assert ledger.swarms.members("glasgow")["pi1"] == "new"
+    swarms.forget("glasgow")
+    assert ledger.swarms.members("glasgow") == {}
+
+
+def test_a_node_that_says_to_be_another_one_is_not_believed(swarms, nodes, ledger, caplog):
+    swarms.join(["pi0", "pi1"])
+    nodes.said["swarm.info", "pi1"] = {**nodes.info("pi1"), "node_id": "id-pi0"}
+    assert swarms.know("glasgow", ["pi1"]) is False
+    assert ledger.swarms.members("glasgow") == {"pi0": "id-pi0", "pi1": "id-pi1"}
+    assert "pi1 says to be id-pi0, another node" in caplog.text
+    nodes.said["swarm.info", "pi1"] = {"state": "inactive", "node_id": None}
+    assert swarms.know("glasgow", ["pi1", "pi28"]) is False
+
+
+def test_while_nobody_knows_who_is_who_managers_are_told_of_no_nodes(nodes):
+    told = picloud_swarm.pillar(nodes.view("pi0"), None)
+    assert "nodes" not in told
+    assert told["role"] == "manager"
+
+
 def test_nodes_without_the_part_are_passed_over(swarms, nodes):
     assert swarms.join(["stranger", "card-0123456789ab"]) == []
     assert nodes.asked == []

@@ -224,6 +224,38 @@ def test_an_entry_of_the_card_before_that_is_not_known_to_be_down_goes_too(engin
     assert [item["ID"] for item in engine.node_list] == ["new"]
 
 
+def test_who_goes_by_the_name_of_a_node_is_not_that_node(engine):
+    real = made("pi0", 9000, id="real", role="manager")
+    engine.node_list = [real, made("pi0", 20, id="other")]
+    wanted = {"pi0": {"role": "manager", "labels": {}, "id": "real"}, "pi3": {"role": "worker"}}
+    states.members("x", wanted)
+    assert engine.node_list == [real]
+    assert real["Spec"]["Role"] == "manager"
+    # A worker that says that it is pi0 stays what it is.
+    engine.node_list.append(made("pi0", 9000, id="three"))
+    wanted["pi3"]["id"] = "three"
+    assert states.members("x", wanted)["changes"] == {}
+
+
+@pytest.mark.parametrize(("state", "left"), [("ready", ["real", "new"]), ("down", ["real"])])
+def test_who_is_up_while_the_node_is_away_may_be_its_new_card(engine, state, left):
+    real = made("pi0", 9000, id="real", state="down")
+    engine.node_list = [real, made("pi0", 20, id="new", state=state, role="worker")]
+    states.members("x", {"pi0": {"role": "worker", "labels": {}, "id": "real"}})
+    assert [item["ID"] for item in engine.node_list] == left
+    if state == "ready":
+        # Once it is known to be, the entry from before goes.
+        states.members("x", {"pi0": {"role": "worker", "labels": {}, "id": "new"}})
+        assert [item["ID"] for item in engine.node_list] == ["new"]
+
+
+def test_nobody_becomes_a_node_whose_entry_is_gone(engine):
+    engine.node_list = [made("pi0", 9000, id="other")]
+    ret = states.members("x", {"pi0": {"role": "manager", "labels": {}, "id": "real"}})
+    assert (ret["result"], ret["changes"]) == (True, {})
+    assert engine.node_list[0]["Spec"]["Role"] == "worker"
+
+
 def test_a_manager_that_a_recovered_swarm_goes_on_without_is_removed(engine):
     old = made("pi0", 9000, id="old", state="down", role="manager")
     del old["ManagerStatus"]

@@ -6,11 +6,19 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from _modules import swarm, swarmnode, swarmservice, swarmwork
+from _states import swarmnode as swarmnode_state
+from _states import swarmwork as swarmwork_state
 
 from .engine import node
 
 LABELS = {"picloud.workload": "web"}
 SPEC = {"image": "picloud/web:1", "replicas": 2, "labels": LABELS}
+
+
+@pytest.fixture(autouse=True)
+def begun(engine):
+    """This node is in a swarm."""
+    swarm.initialise()
 
 
 @pytest.fixture
@@ -23,7 +31,11 @@ def told():
 def configure_loader_modules(loaded, told):
     functions = loaded[swarm]["__salt__"]
     functions["pillar.items"] = lambda unmask: told if unmask else None
-    return {**loaded, swarmwork: {"__salt__": functions}}
+    functions |= {
+        f"swarmwork.{name}": getattr(swarmwork, name) for name in ("applied", "set_applied")
+    }
+    state = {"__salt__": functions, "__opts__": loaded[swarmnode_state]["__opts__"]}
+    return {**loaded, swarmwork: {"__salt__": functions}, swarmwork_state: state}
 
 
 def task(engine, name, slot, state="running", **more):
@@ -157,24 +169,59 @@ def test_a_look_at_what_runs(engine, told):
     assert "secret" not in str(seen)
 
 
-def test_a_look_at_who_differs_and_whether_the_description_is_the_same(engine, told):
+def test_a_look_at_who_differs_and_whether_it_was_applied(engine, told):
     swarmwork.settle("web")
     engine.node_list = [node("pi0", role="manager"), node("pi1")]
-    before = swarmwork.look()
-    assert before["members"] == []
-    one = {"role": "worker", "labels": {"rack": "r1"}, "availability": "active"}
+    assert swarmwork.look()["members"] == []
+    one = {"role": "worker", "labels": {"rack": "r1"}, "availability": "active", "id": "id-pi1"}
     told["picloud"]["swarm"] = {"nodes": {"pi0": {"role": "manager"}, "pi1": one}}
-    seen = swarmwork.look()
-    assert seen["members"] == ["pi1"]
-    assert seen["digest"] != before["digest"]
-    # A token that waits for a node is nothing of the swarm.
-    told["picloud"]["swarm"]["token"] = "sealed:x"
-    assert swarmwork.look()["digest"] == seen["digest"]
+    assert swarmwork.look()["members"] == ["pi1"]
     swarmnode.set_("id-pi1", labels={"rack": "r1"})
     assert swarmwork.look()["members"] == []
-    assert swarmwork.look()["digest"] == seen["digest"]
-    told["picloud"]["workloads"]["services"]["web"] = {**SPEC, "replicas": 3}
-    assert swarmwork.look()["digest"] != seen["digest"]
+
+    assert swarmwork.look()["unchanged"] is False
+    ret = swarmwork_state.applied("x", swarmwork.digest(told["picloud"]))
+    assert (ret["result"], ret["changes"]) == (True, {})
+    assert swarmwork.look()["unchanged"] is True
+    # The rest of the swarm's specification stays.
+    assert engine.swarm["Spec"]["Orchestration"]["TaskHistoryRetentionLimit"]
+    told["picloud"]["workloads"]["configs"] = {"page": "edited"}
+    assert swarmwork.look()["unchanged"] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"swarm": {"token": "sealed:x", "nodes": {}}}, True),
+        ({"swarm": {"nodes": {"pi0": {"role": "manager"}}}}, False),
+        ({"workloads": {"services": {"web": {**SPEC, "replicas": 3}}}}, False),
+        (
+            {"workloads": {"services": {"web": {**SPEC, "replicas": 3}}, "scaled": {"web": 2}}},
+            True,
+        ),
+        ({"workloads": {"services": {"web": SPEC}, "secrets": {"key": "x"}}}, False),
+        ({"workloads": {"services": {"web": SPEC}, "networks": {"back": {}}}}, False),
+        ({"workloads": {"services": {"web": SPEC}, "refused": {"web": "x"}}}, False),
+    ],
+)
+def test_the_digest_is_of_what_is_described_and_not_of_what_was_said_by_hand(change, same):
+    before = {"workloads": {"services": {"web": SPEC}}}
+    assert (swarmwork.digest({**before, **change}) == swarmwork.digest(before)) is same
+
+
+def test_the_digest_knows_nodes_by_what_is_described_of_them():
+    def of(**more):
+        return swarmwork.digest({"swarm": {"nodes": {"pi1": {"role": "worker", **more}}}})
+
+    assert of() == of(availability="drain") == of(id="x")
+    assert of() != of(labels={"rack": "r2"})
+    secrets = [{"workloads": {"secrets": {"key": one}}} for one in "ab"]
+    assert len({swarmwork.digest(one) for one in secrets}) == 1
+
+
+def test_nothing_is_noted_in_test_mode(engine, told, testmode):
+    assert swarmwork_state.applied("x", "abc")["result"] is True
+    assert swarmwork.applied() == (None if testmode else "abc")
 
 
 def line(at, number, text, host="id-pi1"):

@@ -348,6 +348,14 @@ def test_a_manifest_that_another_build_shares_stays() -> None:
     ]
 
 
+def test_what_else_an_index_of_a_copy_lists_goes_too() -> None:
+    old, new = build("1", at=1), build("2", at=2)
+    listed = {"sha256:1": ["sha256:s390x", "sha256:both"], "sha256:2": ["sha256:both"]}
+    found = seal.manifests([old], [old, new], lambda digest: listed[digest])
+    assert ("picloud/web", "sha256:s390x") in found
+    assert ("picloud/web", "sha256:both") not in found
+
+
 def test_an_archive_names_its_release() -> None:
     one = Archive("http://mirror.example/debian/", "sid", ("main",))
     assert one.release == "http://mirror.example/debian/dists/sid/InRelease"

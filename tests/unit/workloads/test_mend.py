@@ -117,6 +117,26 @@ def test_where_and_how_often_is_up_to_the_description(web: Any, found: list[str]
     assert crowded(seen(), **web) == found
 
 
+@pytest.mark.parametrize(
+    ("web", "found"),
+    [
+        ({"resources": {"memory_mb": 256}}, ["web"]),
+        ({"resources": {"memory_mb": 200}}, ["web"]),
+        ({"resources": {"mbps": 100}}, ["web"]),
+    ],
+)
+def test_a_node_without_room_gets_none(web: Any, found: list[str]) -> None:
+    assert crowded(seen(), **web) == found
+    other = {"service": "db", "slot": 1, "node": "i-n3", "state": "running"}
+    made = cloud(
+        RACKS, {"web": {"replicas": 3, **web}, "db": {"resources": {"memory_mb": 99, "mbps": 9}}}
+    )
+    work = made.common.workloads
+    known = swarms(made, work)
+    one = seen(more=[other])
+    assert mend.crowded(work, tasks(made, work, known), known["a"], one, NOW) == []
+
+
 def test_a_service_that_the_swarm_does_not_have_is_not_dealt_out() -> None:
     assert crowded(seen().model_copy(update={"services": {}})) == []
 
@@ -142,4 +162,4 @@ CHANGED = {"changes": {"replicas": ["5", "3"]}}
     ],
 )
 def test_what_somebody_changed_is_named(service: Any, more: Any, found: list[str]) -> None:
-    assert mend.differences(seen(**service).model_copy(update=more)) == found
+    assert mend.differences(seen(**service).model_copy(update=more)).words == found
