@@ -12,9 +12,9 @@ from dataclasses import replace
 import picloud_jobs
 from picloud.rejoin.verify import problems
 from picloud.rejoin.words import plain
-from picloud.rollout import steps
+from picloud.rollout import newcomers, steps
 from picloud.rollout.blocked import blocked
-from picloud.rollout.guarded import WORKLOADS, kept, touched
+from picloud.rollout.guarded import WORKLOADS, has, kept, touched
 from picloud.rollout.health import checked
 from picloud.rollout.services import faults
 from picloud.rollout.types import ENDS, Fact, Look, State, Step
@@ -98,44 +98,51 @@ class Rollouts:
 
     def _guard(self):
         """
-        Pin what nodes have of guarded parts, when the description changed.
+        Pin what nodes have of guarded parts, when the description changed or a rollout ended.
 
         A node that has no pin gets what is described: a new one has nothing to be put back to. As
         long as no node was ever here, none has: the first of a new cloud gets what is described.
         """
-        cloud = self._engine.cloud
-        if cloud is self._guarded:
+        cloud, live = self._engine.cloud, {one.part: one for one in self._live}
+        seen = (cloud, {one.number for one in self._live})
+        if seen == self._guarded:
             return
         parts, pins = cloud.rollout.parts, self._ledger.pins()
         if parts or pins:
-            ids, live = cloud.ids(), {one.part for one in self._live}
-            gone = [(n, part) for n, part in pins if n not in ids or part not in parts]
-            if not live and not any(row.node in ids for row in self._engine.ledger.rejoins.all()):
-                gone = list(pins)
-            if gone := [pin for pin in gone if pin[1] not in live]:
+            nodes = {node.id: node for node in cloud.each()}
+            if not live and not any(row.node in nodes for row in self._engine.ledger.rejoins.all()):
+                self._ledger.unpin(pins)
+                pins = {}
+            there = {(n, part) for n, node in nodes.items() for part in parts if has(node, part)}
+            moved = {
+                (one.node, part): one
+                for part, rollout in live.items()
+                for one in self._ledger.members(rollout.number)
+            }
+            if new := there - pins.keys():
+                self._pin(new, nodes, pins, moved)
+            # Members of a rollout have what it says until it ends.
+            if gone := pins.keys() - there - moved.keys():
                 self._ledger.unpin(gone)
-                pins = {pin: pins[pin] for pin in pins.keys() - set(gone)}
-            new = [n for n in ids if any((n, part) not in pins for part in parts)]
-            if found := [pin for node in new for pin in self._present(node, pins)]:
-                self._ledger.pin(found)
-                log.info("Rollout guards %d settings of nodes", len(found))
-        self._guarded = cloud
+        self._guarded = seen
 
-    def _present(self, node, pins):
-        """What a node has of guarded parts that are not pinned."""
-        view = self._view(node)
-        return [
-            (node, part, self._of_site(part, view, pins) or kept(part, view[part]))
-            for part in view.get("guarded", ())
-            if (node, part) not in pins
-        ]
-
-    def _of_site(self, part, view, pins):
-        """What the site of a new manager has of its workloads: any manager may lead."""
-        if part != WORKLOADS:
-            return None
-        peers = [pins[one, part] for one in view["members"]["managers"] if (one, part) in pins]
-        return self._ledger.settings(peers[:1])[peers[0]] if peers else None
+    def _pin(self, new, nodes, pins, moved):
+        """Put on record what nodes have of parts that nothing is on record of yet."""
+        peers = newcomers.peers(nodes, {name for name, part in pins if part == WORKLOADS})
+        found, members = [], []
+        for name, part in new:
+            peer = peers.get(nodes[name].site) if part == WORKLOADS else None
+            if (peer, part) in moved:
+                members.append(newcomers.joined(moved[peer, part], name))
+            elif peer is not None:
+                digest = pins[peer, part]
+                found.append((name, part, self._ledger.settings([digest])[digest]))
+            elif part in (view := self._view(name)):
+                found.append((name, part, kept(part, view[part])))
+        self._ledger.pin(found)
+        for rollout in self._live:
+            self._ledger.put(rollout, [one for one in members if rollout.part == WORKLOADS])
+        log.info("Rollout guards %d settings of nodes", len(new))
 
     def _view(self, node):
         """What is described for a node; nothing for one that is not described."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -44,7 +44,7 @@ from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
 from picloud.policy import Rejoin
 from picloud.records import Node, Rack
-from picloud.rollout.guarded import WORKLOADS
+from picloud.rollout.guarded import WORKLOADS, has
 from picloud.rollout.guarded import kept as kept_of
 from picloud.rollout.policy import Rollout
 from picloud.seating import pack, seat
@@ -100,6 +100,10 @@ class Cloud:
     def ids(self) -> Collection[str]:
         """Return the ids of all nodes."""
         return self.nodes.keys()
+
+    def each(self) -> Iterable[Node]:
+        """Return all nodes."""
+        return self.nodes.values()
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
@@ -170,11 +174,12 @@ class Cloud:
 
     def guarded(self, node: Node, part: str) -> dict[str, Any] | None:
         """Return what is described of a guarded part for a node; None when it has no such part."""
+        if not has(node, part):
+            return None
         if part == WORKLOADS:
-            if not fleet.manages(node.roles, node.parts):
-                return None
             return kept_of(part, json.loads(self._told.get(node.site, NOTHING).work))
-        return self.settings(node)[part] if part in node.parts else None
+        settings: dict[str, Any] = self.settings(node)[part]
+        return settings
 
     def settings(self, node: Node) -> dict[str, Any]:
         """Return the settings of a node's parts, every override laid over them."""

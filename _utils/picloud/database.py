@@ -122,6 +122,11 @@ class Database:
         with self._transaction("DEFERRED") as db:
             return {node for (node,) in db.execute("SELECT id FROM nodes")}
 
+    def nodes(self) -> list[Node]:
+        """Return all nodes."""
+        with self._transaction("DEFERRED") as db:
+            return [_node(text) for (text,) in db.execute("SELECT node FROM nodes")]
+
     def find(self, serial: str = "", mac: str = "", port: tuple[str, int] = ("", 0)) -> str | None:
         """Return the id of the node with this serial, MAC address, or rack and switch port."""
         where = " OR ".join(("serial = ?", "mac = ?", "(rack = ? AND port = ?)"))

@@ -4,7 +4,7 @@ Nodes looked up one at a time: what decides about a node needs a few of them, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from picloud.database import Database
@@ -51,6 +51,9 @@ class Described(Protocol):
     def ids(self) -> Collection[str]:
         """Return the ids of all nodes."""
 
+    def each(self) -> Iterable[Node]:
+        """Return all nodes, in no order."""
+
 
 class Register:
     """
@@ -82,6 +85,10 @@ class Register:
     def ids(self) -> Collection[str]:
         """Return the ids of all nodes."""
         return self._database.ids()
+
+    def each(self) -> Iterable[Node]:
+        """Return all nodes, in no order; none of them is kept in memory for that."""
+        return self._database.nodes()
 
 
 class _Find(Generic[Key_contra]):

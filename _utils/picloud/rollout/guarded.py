@@ -9,8 +9,22 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from picloud.records import Node
+from picloud.workloads import fleet
+
 #: The workloads of a site, which its managers have: a part of no node, and guarded like one.
 WORKLOADS = "workloads"
+
+
+def has(node: Node, part: str) -> bool:
+    """
+    Tell whether a node has a part that may be guarded.
+
+    node, part
+        The node, and the part; a node has ``workloads`` as long as it manages the swarm of its
+        site.
+    """
+    return fleet.manages(node.roles, node.parts) if part == WORKLOADS else part in node.parts
 
 
 def kept(part: str, described: Mapping[str, Any]) -> dict[str, Any]:

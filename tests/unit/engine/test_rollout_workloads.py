@@ -21,14 +21,16 @@ MORE = {
 }
 
 
-def described(tag="1", key="hush"):
-    """A cloud of two sites with a manager each, and what runs in both."""
+def described(tag="1", key="hush", managers=("pi0",)):
+    """A cloud of two sites with a manager each, if not said otherwise, and what runs in both."""
     texts = {p.relative_to(TINY).as_posix(): p.read_text() for p in sorted(TINY.rglob("*.sls"))}
     rack = texts["racks/rack1.sls"].splitlines(keepends=True)
     rack = [line for line in rack if "id: pi1" not in line]
-    texts["racks/rack1.sls"] = "".join(rack).replace(
-        "{id: pi0,", "{id: pi0, roles: [swarm-manager],"
-    )
+    rack.append("      left/2: {id: pi3, address: 10.80.1.4}\n")
+    texts["racks/rack1.sls"] = "".join(rack)
+    for name in managers:
+        own = f"{{id: {name}, roles: [swarm-manager],"
+        texts["racks/rack1.sls"] = texts["racks/rack1.sls"].replace(f"{{id: {name},", own)
     cloud = texts["cloud.sls"].replace("[docker]}", "[docker, swarm]}\n  swarm-manager: {}")
     far = "  far: {master: head.pi.example, subnet: 10.81.0.0/16, gateway: 10.81.0.1}\n"
     texts["cloud.sls"] = cloud.replace("\nnetwork:", f"{far}\nnetwork:")
@@ -130,15 +132,72 @@ def test_a_manager_that_says_nothing_of_its_services_is_not_well(site):
     assert "it says nothing of its workloads" in site.rollout.reason
 
 
+MORE_MANAGERS = ("pi0", "pi2", "pi3")
+
+
 def test_a_new_manager_has_what_its_site_has(site):
-    site.ledger.rollouts.unpin([("pi1", "workloads")])
-    old = site.cloud.view("pi0")
-    site.cloud = described("2")
-    new = site.cloud.view("pi1")
-    new["members"]["managers"] |= old["members"]["managers"]
-    site.engine.store.view = lambda _: (new, ())
+    site.cloud = described("2", managers=MORE_MANAGERS)
     site.rounds()
-    assert site.images() == ["web:1", "web:1"]
+    assert (site.image("pi2"), site.image("pi0")) == ("picloud/web:1", "picloud/web:1")
+
+
+def test_the_next_manager_has_what_the_one_before_it_had(site):
+    site.cloud = described("2", managers=["pi2"])
+    site.rounds()
+    assert site.image("pi2") == "picloud/web:1"
+    assert site.ledger.rollouts.pinned("pi0", ["workloads"]) == {}
+
+
+def test_one_that_manages_again_has_what_its_site_has_by_then(site):
+    site.cloud = described(managers=MORE_MANAGERS)
+    site.rounds()
+    site.cloud = described()
+    site.rounds()
+    site.cloud = described("2")
+    site.begin()
+    site.runs("pi1")
+    site.runs("pi0")
+    assert site.rollout.step == "done"
+    site.cloud = described("2", managers=MORE_MANAGERS)
+    site.rounds()
+    assert site.image("pi2") == "picloud/web:2"
+
+
+def test_one_that_manages_no_more_when_a_rollout_ends_has_nothing_on_record(site):
+    site.cloud = described(managers=MORE_MANAGERS)
+    site.rounds()
+    site.cloud = described("2", managers=MORE_MANAGERS)
+    site.begin()
+    site.cloud = described("2")
+    site.rounds()
+    assert site.image("pi2") == "picloud/web:1"
+    site.runs("pi1")
+    assert site.image("pi2") == "picloud/web:2"
+    site.runs("pi0")
+    assert site.rollout.step == "done"
+    site.rounds()
+    assert site.ledger.rollouts.pinned("pi2", ["workloads"]) == {}
+
+
+def test_a_manager_that_comes_before_the_wave_of_its_site_goes_with_it(site):
+    site.cloud = described("2")
+    site.begin()
+    site.cloud = described("2", managers=MORE_MANAGERS)
+    site.rounds()
+    assert site.image("pi2") == "picloud/web:1"
+    site.runs("pi1")
+    assert site.image("pi2") == "picloud/web:2"
+
+
+def test_a_manager_that_comes_after_the_wave_of_its_site_began_goes_where_that_goes(site):
+    site.cloud = described("2")
+    site.begin()
+    site.runs("pi1")
+    site.cloud = described("2", managers=MORE_MANAGERS)
+    site.rounds()
+    assert site.image("pi2") == "picloud/web:2"
+    site.runs("pi0", running=0)
+    assert (site.rollout.step, site.image("pi2")) == ("going back", "picloud/web:1")
 
 
 def test_a_secret_is_no_part_of_the_change_and_not_on_record(site):

@@ -15,6 +15,7 @@ def test_every_node_is_found_as_the_cloud_has_it(store):
     register = store.register()[0]
     assert register.rejoin == cloud.rejoin
     assert [register.node(name) for name in cloud.nodes] == list(cloud.nodes.values())
+    assert sorted(register.each()) == sorted(cloud.each())
     for by in ("by_serial", "by_mac", "by_port"):
         known = getattr(cloud, by)
         assert {key: getattr(register, by).get(key) for key in known} == known
