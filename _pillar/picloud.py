@@ -29,7 +29,7 @@ import picloud_swarm  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.ledger.rollouts import digest  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
-from picloud.rollout.guarded import WORKLOADS, kept, laid  # noqa: E402
+from picloud.rollout.guarded import WORKLOADS, kept, laid, sealed  # noqa: E402
 from picloud.rules import RULES  # noqa: E402
 from picloud_images import told  # noqa: E402
 
@@ -96,10 +96,13 @@ def _in_force(minion_id, view, store):
     if not guarded:
         return view, ""
     try:
-        pinned = picloud_salt.ledger(__opts__).rollouts.pinned(minion_id, guarded)
-        waiting = sorted(
-            part for part, has in pinned.items() if digest(has) != digest(kept(part, view[part]))
-        )
+        ledger = picloud_salt.ledger(__opts__)
+        pinned = ledger.rollouts.pinned(minion_id, guarded)
+        heads = ledger.builds.heads() if WORKLOADS in guarded else {}
+        now = {part: digest(kept(part, view[part], heads)) for part in pinned}
+        waiting = sorted(part for part, has in pinned.items() if digest(has) != now[part])
+        if WORKLOADS in guarded:
+            view = view | {WORKLOADS: sealed(view[WORKLOADS], heads)}
         secrets = _secrets(store) if WORKLOADS in waiting else {}
         found = {part: laid(part, view[part], pinned[part], secrets) for part in waiting}
         return view | found | ({"waiting": waiting} if waiting else {}), ""

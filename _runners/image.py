@@ -206,7 +206,7 @@ def show(name):
 def collect():
     """
     Delete images that are described no more, and builds of which newer ones are there, from the
-    registry. The newest build of each described image stays, and the one before it; so do images
+    registry. The newest build of each described image stays, and the one before it; so do builds
     that a site keeps until a rollout of workloads.
 
     Nodes can pull meanwhile.
@@ -224,10 +224,12 @@ def collect():
     with _alone():
         known = builds.all()
         asked = [seal.wanted(entry, image) for entry, image in _built(common).items()]
-        asked += [
-            ask for work in ledger.rollouts.in_use(WORKLOADS) for ask in work["images"].values()
-        ]
-        gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked])
+        pinned = {
+            (ask["name"], ask["tag"], ask.get("build"))
+            for work in ledger.rollouts.in_use(WORKLOADS)
+            for ask in work["images"].values()
+        }
+        gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked], pinned)
         held.delete(seal.manifests(gone, known, held.listed))
         builds.forget(gone)
         freed = held.sweep()

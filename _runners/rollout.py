@@ -207,7 +207,8 @@ def _change(cloud, ledger, part):
             "No part is guarded, so nodes get all changes with their next highstate; name some in"
             " rollout: parts of the description first."
         )
-    made = [change(cloud, one, ledger.rollouts.pins(one)) for one in guarded if part in (None, one)]
+    pins, heads = ledger.rollouts.pins(), ledger.builds.heads()
+    made = [change(cloud, one, pins, heads) for one in guarded if part in (None, one)]
     changed = [one for one in made if one.nodes]
     if len(changed) > 1:
         parts = ", ".join(one.part for one in changed)
@@ -237,7 +238,7 @@ def _open(ledger):
     cloud, _faults = picloud_salt.store(__opts__).cloud()
     if cloud is None:
         return {}
-    return waiting(cloud, ledger.rollouts.pins())
+    return waiting(cloud, ledger.rollouts.pins(), ledger.builds.heads())
 
 
 def _live(ledger, part):

@@ -67,6 +67,8 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
         work = overrides.told(cloud, {name: one.replicas for name, one in scales.items()})
         if site in work:
             told = json.loads(work[site])
+            # Which builds images stand for was decided before.
+            told["images"] |= view[WORKLOADS]["images"]
             waits = WORKLOADS in view.get("waiting", ())
             told = rescaled(view[WORKLOADS], told, scales) if waits else told
             services = view[WORKLOADS]["services"]

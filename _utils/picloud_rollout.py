@@ -104,7 +104,9 @@ class Rollouts:
         long as no node was ever here, none has: the first of a new cloud gets what is described.
         """
         cloud, live = self._engine.cloud, {one.part: one for one in self._live}
-        seen = (cloud, {one.number for one in self._live})
+        # A rebuilt image is what nodes get only as long as none was ever here.
+        heads = self._engine.ledger.builds.heads() if WORKLOADS in cloud.rollout.parts else {}
+        seen = (cloud, {one.number for one in self._live}, heads)
         if seen == self._guarded:
             return
         parts, pins = cloud.rollout.parts, self._ledger.pins()
@@ -120,13 +122,13 @@ class Rollouts:
                 for one in self._ledger.members(rollout.number)
             }
             if new := there - pins.keys():
-                self._pin(new, nodes, pins, moved)
+                self._pin(new, nodes, pins, moved, heads)
             # Members of a rollout have what it says until it ends.
             if gone := pins.keys() - there - moved.keys():
                 self._ledger.unpin(gone)
         self._guarded = seen
 
-    def _pin(self, new, nodes, pins, moved):
+    def _pin(self, new, nodes, pins, moved, heads):
         """Put on record what nodes have of parts that nothing is on record of yet."""
         peers = newcomers.peers(nodes, {name for name, part in pins if part == WORKLOADS})
         found, members = [], []
@@ -138,7 +140,7 @@ class Rollouts:
                 digest = pins[peer, part]
                 found.append((name, part, self._ledger.settings([digest])[digest]))
             elif part in (view := self._view(name)):
-                found.append((name, part, kept(part, view[part])))
+                found.append((name, part, kept(part, view[part], heads)))
         self._ledger.pin(found)
         for rollout in self._live:
             self._ledger.put(rollout, [one for one in members if rollout.part == WORKLOADS])

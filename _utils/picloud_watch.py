@@ -86,7 +86,7 @@ def unrolled(ledger, cloud):
     """
     if not cloud.rollout.parts:
         return []
-    return pages.waiting(change.waiting(cloud, ledger.rollouts.pins()))
+    return pages.waiting(change.waiting(cloud, ledger.rollouts.pins(), ledger.builds.heads()))
 
 
 class Watch:

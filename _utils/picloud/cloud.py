@@ -44,7 +44,7 @@ from picloud.load import CACHE_VERSION, Cache, Source
 from picloud.locate import place
 from picloud.policy import Rejoin
 from picloud.records import Node, Rack
-from picloud.rollout.guarded import WORKLOADS, has
+from picloud.rollout.guarded import WORKLOADS, Heads, has
 from picloud.rollout.guarded import kept as kept_of
 from picloud.rollout.policy import Rollout
 from picloud.seating import pack, seat
@@ -172,12 +172,19 @@ class Cloud:
         parts = self.settings(node)
         return node_view(self.common, rack, node, parts, members=members, workloads=work)
 
-    def guarded(self, node: Node, part: str) -> dict[str, Any] | None:
-        """Return what is described of a guarded part for a node; None when it has no such part."""
+    def guarded(self, node: Node, part: str, heads: Heads) -> dict[str, Any] | None:
+        """
+        Return what is described of a guarded part for a node; None when it has no such part.
+
+        node, part
+            The node, and the part.
+        heads
+            The builds of images that there are now.
+        """
         if not has(node, part):
             return None
         if part == WORKLOADS:
-            return kept_of(part, json.loads(self._told.get(node.site, NOTHING).work))
+            return kept_of(part, json.loads(self._told.get(node.site, NOTHING).work), heads)
         settings: dict[str, Any] = self.settings(node)[part]
         return settings
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import picloud_salt
 from picloud.ledger import StorageError
+from picloud.ledger.builds import Builds
+from picloud.rollout.guarded import WORKLOADS
 from picloud.workloads.archs import narrowed
-from picloud.workloads.seal import seal
+from picloud.workloads.seal import Build, seal
 from picloud_watch import NoAnswerError
 
 from picloud_images import machine
@@ -76,10 +78,13 @@ def _sealed(
         if ask is None:
             continue
         try:
-            build = picloud_salt.ledger(dict(opts)).builds.newest(ask["name"], ask["tag"])
+            build, gone = _build(ask, picloud_salt.ledger(dict(opts)).builds, Registry(opts))
         except StorageError as err:
             log.error("Images cannot be looked up: %s", err)
             refused[name] = f"the master cannot look up {service['image']}: {err}"
+            continue
+        if gone:
+            refused[name] = gone
             continue
         said = seal({**ask, "archs": narrowed(ask["archs"], only)}, build, address)
         if said.image is None:
@@ -87,3 +92,29 @@ def _sealed(
         else:
             found[name] = {**service, "image": said.image}
     return {"services": found, "refused": refused}
+
+
+def _build(ask: Mapping[str, Any], builds: Builds, registry: Registry) -> tuple[Build | None, str]:
+    """
+    The build that an image stands for: the newest one, or that which the site has until a rollout
+    brings another. And why there is none that could be pulled, where a rollout has to bring one.
+    """
+    newest, full = builds.newest(ask["name"], ask["tag"]), f"{ask['name']}:{ask['tag']}"
+    digest = ask.get("build", newest and newest.digest)
+    if newest is None or digest == newest.digest:
+        return newest, ""
+    brings = f"another build of it comes with a rollout: salt-run rollout.plan part={WORKLOADS}"
+    if digest is None:
+        return None, f"{full} was not {ask['made']} when this site got it; {brings}"
+    build = builds.get(ask["name"], ask["tag"], digest)
+    if build is None or _lost(registry, build):
+        return None, f"{full} is {digest} at this site, which the registry has no more; {brings}"
+    return build, ""
+
+
+def _lost(registry: Registry, build: Build) -> bool:
+    """Whether a build is gone from the registry; a master that may not look there trusts it."""
+    try:
+        return not registry.has(build.name, build.digest)
+    except OSError:
+        return False

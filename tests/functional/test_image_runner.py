@@ -9,6 +9,7 @@ import salt.config
 import salt.loader
 import salt.pillar
 from picloud.ledger import Ledger
+from picloud.ledger.overrides import Scale
 from picloud.workloads.seal import Build
 from picloud_images.registry import Registry
 
@@ -154,12 +155,80 @@ def test_packages_and_digests_are_shown(run, built):
     assert status == 0
 
 
+@pytest.fixture
+def guarded(opts, built):
+    """The site of pi0 keeps the workloads that it has; since then web was built again, twice."""
+    cloud = picloud_salt.description(opts)
+    (cloud / "rollout.sls").write_text("rollout: {parts: [workloads]}\n")
+    described, _ = picloud_salt.store(opts).cloud()
+    ledger = picloud_salt.ledger(opts)
+    work = described.guarded(described.node("pi0"), "workloads", ledger.builds.heads())
+    ledger.rollouts.pin([("pi0", "workloads", work)])
+    for number in (2, 3):
+        ledger.builds.put(built._replace(digest=f"sha256:{number}", at=float(number)))
+    return ledger
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """What the registry has, whatever that is."""
+    digests = {DIGEST, "sha256:2", "sha256:3"}
+    monkeypatch.setattr(Registry, "has", lambda _self, _name, digest: digest in digests)
+    return digests
+
+
+def test_a_site_keeps_the_build_that_it_has(pillar, guarded, held):
+    kept, other = pillar("pi0"), pillar("pi14")
+    assert kept["waiting"] == ["workloads"]
+    assert kept["workloads"]["services"]["web"]["image"].endswith(f"/web:1@{DIGEST}")
+    assert other["workloads"]["services"]["web"]["image"].endswith("/web:1@sha256:3")
+    assert kept["workloads"]["refused"] == other["workloads"]["refused"]
+
+
+def test_a_site_keeps_its_build_also_when_scaled_by_hand(pillar, guarded, held):
+    guarded.overrides.scale(Scale("web", 5, "jane", 1.0))
+    service = pillar("pi0")["workloads"]["services"]["web"]
+    assert (service["image"].endswith(DIGEST), service["replicas"]) == (True, 5)
+
+
+@pytest.mark.parametrize("how", ["ledger", "registry"])
+def test_a_build_that_is_gone_is_refused_not_replaced(pillar, guarded, held, built, how):
+    if how == "ledger":
+        guarded.builds.forget([built])
+    else:
+        held.remove(DIGEST)
+    assert pillar("pi0")["workloads"]["refused"]["web"] == (
+        f"picloud/web:1 is {DIGEST} at this site, which the registry has no more; another build of"
+        " it comes with a rollout: salt-run rollout.plan part=workloads"
+    )
+
+
+def test_what_was_not_built_for_a_site_comes_with_a_rollout(pillar, guarded, held, built):
+    work = guarded.rollouts.pinned("pi0", ["workloads"])["workloads"]
+    work["images"]["picloud/web:1"]["build"] = None
+    guarded.rollouts.unpin([("pi0", "workloads")])
+    guarded.rollouts.pin([("pi0", "workloads", work)])
+    assert pillar("pi0")["workloads"]["refused"]["web"] == (
+        "picloud/web:1 was not built when this site got it; another build of it comes with a"
+        " rollout: salt-run rollout.plan part=workloads"
+    )
+
+
+def test_a_build_that_a_site_keeps_is_not_collected(run, guarded, monkeypatch):
+    for name in ("require", "delete", "sweep"):
+        monkeypatch.setattr(Registry, name, lambda *_: 0)
+    assert run("collect")[0]["deleted"] == []
+    guarded.rollouts.unpin([("pi0", "workloads")])
+    assert run("collect")[0]["deleted"] == [f"picloud/web:1@{DIGEST}"]
+
+
 def test_what_a_site_keeps_until_a_rollout_is_not_collected(run, built, opts, monkeypatch):
     for name in ("require", "delete", "sweep"):
         monkeypatch.setattr(Registry, name, lambda *_: 0)
     described, _ = picloud_salt.store(opts).cloud()
     rollouts = picloud_salt.ledger(opts).rollouts
-    rollouts.pin([("pi0", "workloads", described.view("pi0")["workloads"])])
+    pi0, heads = described.node("pi0"), picloud_salt.ledger(opts).builds.heads()
+    rollouts.pin([("pi0", "workloads", described.guarded(pi0, "workloads", heads))])
     file = picloud_salt.description(opts) / "workloads.sls"
     text = file.read_text().replace("  web:\n", "  site:\n").replace("image: web", "image: site")
     file.write_text(text)

@@ -87,8 +87,8 @@ def workloads(compile_pillar, settings, cloud, tmp_path):  # noqa: F811
     described, faults = picloud_salt.store(opts).cloud()
     assert not faults
     pi0 = described.node("pi0")
-    ledger.rollouts.pin([("pi0", "workloads", described.guarded(pi0, "workloads"))])
-    assert described.guarded(described.node("pi3"), "workloads") is None
+    ledger.rollouts.pin([("pi0", "workloads", described.guarded(pi0, "workloads", {}))])
+    assert described.guarded(described.node("pi3"), "workloads", {}) is None
     assert "waiting" not in compile_pillar("pi0")["picloud"]
     assert IMAGE in text
     file.write_text(text.replace(IMAGE, 'tag: "2"').replace("secrets: [{source: key}]", ""))

@@ -8,6 +8,7 @@ import picloud_salt
 import pytest
 import salt.loader
 from picloud import tables
+from picloud.workloads.seal import Build
 from picloud_rejoin.keys import KeyStore
 
 OLD, NEW = "20.10.24+dfsg1-1+deb12u1*", "20.10.25*"
@@ -124,8 +125,9 @@ def test_a_change_for_one_model_has_only_its_nodes(run, edit, cloud):
 def test_workloads_go_site_by_site(run, ledger, cloud, opts):
     (cloud / "rollout.sls").write_text("rollout: {parts: [workloads], canaries: [pi2]}\n")
     described, _ = picloud_salt.store(opts).cloud()
-    managers = [n for n in described.nodes.values() if described.guarded(n, "workloads")]
-    ledger.rollouts.pin([(n.id, "workloads", described.guarded(n, "workloads")) for n in managers])
+    managers = [n for n in described.nodes.values() if described.guarded(n, "workloads", {})]
+    work = described.guarded(managers[0], "workloads", {})
+    ledger.rollouts.pin([(node.id, "workloads", work) for node in managers])
     assert [node.id for node in managers] == ["pi0", "pi14", "pi28"]
     file = cloud / "workloads.sls"
     file.write_text(file.read_text().replace("replicas: 3", "replicas: 4"))
@@ -134,6 +136,22 @@ def test_workloads_go_site_by_site(run, ledger, cloud, opts):
     assert said["changes"] == {"services.web.replicas: 3 -> 4": 3}
     assert said["waves"] == {"site glasgow": ["pi0", "pi14", "pi28"]}
     assert run("start")[0]["waves"] == ["site glasgow"]
+
+
+def test_an_image_built_again_is_a_change_of_workloads(run, ledger, cloud, opts):
+    (cloud / "rollout.sls").write_text("rollout: {parts: [workloads], canaries: [pi2]}\n")
+    described, _ = picloud_salt.store(opts).cloud()
+    builds = [Build("picloud/web", "1", f"sha256:{n}", {}, {}, "d", "p", float(n)) for n in (1, 2)]
+    for build in builds:
+        heads = ledger.builds.heads()
+        ledger.builds.put(build)
+    work = described.guarded(described.node("pi0"), "workloads", heads)
+    ledger.rollouts.pin([(node, "workloads", work) for node in ("pi0", "pi14", "pi28")])
+    said, code = run("plan")
+    assert code == 0
+    assert said["changes"] == {"images.picloud/web:1.build: sha256:1 -> sha256:2": 3}
+    (notice,) = run("status", number="all")[0]["notices"]
+    assert notice.startswith("workloads: 3 nodes keep what they have")
 
 
 def test_a_rollout_begins_once(run, edit, ledger):

@@ -43,6 +43,19 @@ class Builds:
             row = connection.execute(query).first()
         return Build(*row) if row else None
 
+    def get(self, name: str, tag: str, digest: str) -> Build | None:
+        """Return a build; None when it is forgotten."""
+        mine = (builds.c.name == name) & (builds.c.tag == tag) & (builds.c.digest == digest)
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(builds).where(mine)).first()
+        return Build(*row) if row else None
+
+    def heads(self) -> dict[tuple[str, str], str]:
+        """Return the digest of the newest build by name and tag."""
+        query = sa.select(builds.c.name, builds.c.tag, builds.c.digest).order_by(builds.c.at)
+        with self._database.read() as connection:
+            return {(row.name, row.tag): row.digest for row in connection.execute(query)}
+
     def forget(self, gone: list[Build]) -> None:
         """Forget builds that the registry has no more."""
         with self._database.write() as connection:

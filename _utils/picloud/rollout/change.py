@@ -11,9 +11,12 @@ from typing import Any
 from picloud.cloud import Cloud
 from picloud.ledger.rollouts import Member, Rollout, Start, digest
 from picloud.records import Node
-from picloud.rollout.guarded import WORKLOADS
+from picloud.rollout.guarded import WORKLOADS, Heads
 from picloud.rollout.types import State, Step
 from picloud.rollout.waves import Wave, sites, waves
+
+#: The digest of what nodes have, by node and part.
+Pins = Mapping[tuple[str, str], str]
 
 #: Longest value that is told of a changed setting.
 LONGEST = 60
@@ -56,7 +59,7 @@ class Change:
         return waves(self.nodes, cloud.rollout, keyed)
 
 
-def change(cloud: Cloud, part: str, pins: Mapping[tuple[str, str], str]) -> Change:
+def change(cloud: Cloud, part: str, pins: Pins, heads: Heads) -> Change:
     """
     Return how what nodes have of a part differs from what is described.
 
@@ -64,14 +67,16 @@ def change(cloud: Cloud, part: str, pins: Mapping[tuple[str, str], str]) -> Chan
         The cloud, and the part.
     pins
         The digest of what each node has, by node and part.
+    heads
+        The builds of images that there are now.
 
     .. code-block:: python
 
-        change(cloud, "docker", ledger.rollouts.pins("docker")).nodes
+        change(cloud, "docker", ledger.rollouts.pins("docker"), ledger.builds.heads()).nodes
     """
     nodes, old, new, settings, unpinned = [], {}, {}, {}, 0
     for node in cloud.nodes.values():
-        described = cloud.guarded(node, part)
+        described = cloud.guarded(node, part, heads)
         if described is None:
             continue
         has = pins.get((node.id, part))
@@ -86,18 +91,18 @@ def change(cloud: Cloud, part: str, pins: Mapping[tuple[str, str], str]) -> Chan
     return Change(part, tuple(nodes), old, new, settings, unpinned)
 
 
-def waiting(cloud: Cloud, pins: Mapping[tuple[str, str], str]) -> dict[str, int]:
+def waiting(cloud: Cloud, pins: Pins, heads: Heads) -> dict[str, int]:
     """
     Return how many nodes have something else than is described, by guarded part.
 
-    cloud, pins
-        The cloud, and the digest of what each node has, by node and part.
+    cloud, pins, heads
+        As for :func:`change`.
 
     .. code-block:: python
 
-        waiting(cloud, ledger.rollouts.pins()) == {"docker": 14}
+        waiting(cloud, ledger.rollouts.pins(), ledger.builds.heads()) == {"docker": 14}
     """
-    return {part: len(change(cloud, part, pins).nodes) for part in cloud.rollout.parts}
+    return {part: len(change(cloud, part, pins, heads).nodes) for part in cloud.rollout.parts}
 
 
 def start(made: Change, cloud: Cloud, keyed: Collection[str], by: str, now: float) -> Start:

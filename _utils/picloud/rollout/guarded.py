@@ -12,6 +12,9 @@ from typing import Any
 from picloud.records import Node
 from picloud.workloads import fleet
 
+#: The digest of the newest build of an image, by its name and tag.
+Heads = Mapping[tuple[str, str], str]
+
 #: The workloads of a site, which its managers have: a part of no node, and guarded like one.
 WORKLOADS = "workloads"
 
@@ -27,20 +30,43 @@ def has(node: Node, part: str) -> bool:
     return fleet.manages(node.roles, node.parts) if part == WORKLOADS else part in node.parts
 
 
-def kept(part: str, described: Mapping[str, Any]) -> dict[str, Any]:
+def kept(part: str, described: Mapping[str, Any], heads: Heads) -> dict[str, Any]:
     """
-    Return what goes on record of settings: all of them, but no secret.
+    Return what goes on record of settings: all of them, but no secret; of workloads with the build
+    that each image stands for.
 
     part
         The part.
     described
         What is described of it for a node.
+    heads
+        The builds that there are now.
 
-    >>> kept("workloads", {"services": {}, "secrets": {"key": "..."}})
-    {'services': {}}
+    >>> kept("workloads", {"services": {}, "images": {}, "secrets": {"key": "..."}}, {})
+    {'services': {}, 'images': {}}
     """
-    hidden = ("secrets",) if part == WORKLOADS else ()
-    return {key: value for key, value in described.items() if key not in hidden}
+    if part != WORKLOADS:
+        return dict(described)
+    return {key: value for key, value in sealed(described, heads).items() if key != "secrets"}
+
+
+def sealed(work: Mapping[str, Any], heads: Heads) -> dict[str, Any]:
+    """
+    Return workloads of a site with ``build``, the digest of its newest build, in each of ``images``
+    (None: there is none). A tag that is built again stands for other bytes.
+
+    work, heads
+        What is described of them, and the builds that there are now.
+
+    >>> work = {"images": {"web": {"name": "picloud/web", "tag": "1"}}}
+    >>> sealed(work, {("picloud/web", "1"): "sha256:a"})["images"]["web"]["build"]
+    'sha256:a'
+    """
+    images = {
+        name: {**ask, "build": heads.get((ask["name"], ask["tag"]))}
+        for name, ask in work.get("images", {}).items()
+    }
+    return {**work, "images": images}
 
 
 def laid(

@@ -5,7 +5,7 @@ refused before a node tries to pull it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from picloud.workloads.images import ContainerImage, reference
@@ -114,7 +114,11 @@ def seal(ask: Mapping[str, Any], build: Build | None, registry: str) -> Sealed:
     return Sealed(f"{registry}/{full}@{build.digest}", None)
 
 
-def surplus(builds: Iterable[Build], described: Iterable[tuple[str, str]]) -> list[Build]:
+def surplus(
+    builds: Iterable[Build],
+    described: Iterable[tuple[str, str]],
+    pinned: Collection[tuple[str, str, str]],
+) -> list[Build]:
     """
     Return builds that the registry need not have any more.
 
@@ -122,14 +126,16 @@ def surplus(builds: Iterable[Build], described: Iterable[tuple[str, str]]) -> li
         All of them.
     described
         Name and tag of each image of the description.
+    pinned
+        Name, tag and digest of builds that are in use whatever is described: they stay.
 
     The newest build of each described image stays; so does, for each name of one, the build before
-    it, to go back to. Images that are described no more go.
+    it, to go back to. Others that are described no more go.
     """
     wanted = set(described)
     names = {name for name, _ in wanted}
     newest_first = sorted(builds, key=lambda one: one.at, reverse=True)
-    stay: list[Build] = []
+    stay = [one for one in newest_first if (one.name, one.tag, one.digest) in pinned]
     for name in sorted(names):
         mine = [one for one in newest_first if one.name == name]
         heads: dict[str, Build] = {}

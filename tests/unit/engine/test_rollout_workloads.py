@@ -4,10 +4,11 @@ import pytest
 from picloud.cloud import build
 from picloud.load import from_texts
 from picloud.rollout.guarded import kept, laid
+from picloud.workloads.seal import Build
 
 from tests.unit.cards.office import TINY
 from tests.unit.engine.test_rollouts import Site as OneSite
-from tests.unit.engine.test_way_back import OWN
+from tests.unit.engine.test_way_back import OWN, Head
 
 SITES = ("lab", "far")
 MORE = {
@@ -35,8 +36,8 @@ def described(tag="1", key="hush", managers=("pi0",)):
     far = "  far: {master: head.pi.example, subnet: 10.81.0.0/16, gateway: 10.81.0.1}\n"
     texts["cloud.sls"] = cloud.replace("\nnetwork:", f"{far}\nnetwork:")
     work = (
-        f"container_images: {{web: {{tag: '{tag}', archs: [armhf]}},"
-        " shop: {tag: '1', archs: [armhf]}}\n"
+        f"container_images: {{web: {{tag: '{tag}', archs: [armhf],"
+        " build: {suite: bookworm, packages: [busybox]}}, shop: {tag: '1', archs: [armhf]}}\n"
         f"secrets: {{key: {{contents: {key}}}}}\n"
         "workloads: {web: {image: web, mode: global, secrets: [{source: key}]},"
         " shop: {image: shop, mode: global}}\n"
@@ -68,6 +69,14 @@ class Site(OneSite):
 
     def images(self):
         return [self.image(node).removeprefix("picloud/") for node in sorted(OWN)]
+
+    def digests(self):
+        return [
+            self.ledger.rollouts.pinned(node, ["workloads"])["workloads"]["images"][
+                "picloud/web:1"
+            ]["build"]
+            for node in sorted(OWN)
+        ]
 
     def runs(self, node, **web):
         """A manager has applied the change, which has run for a while, and says how it does."""
@@ -130,6 +139,35 @@ def test_a_manager_that_says_nothing_of_its_services_is_not_well(site):
     site.rounds(7)
     site.says("pi1", site.rollout.nonce)
     assert "it says nothing of its workloads" in site.rollout.reason
+
+
+def built(site, digest, at):
+    """The image web is built again, under the same tag."""
+    made = Build("picloud/web", "1", digest, {}, {}, "described", "packaged", at)
+    site.ledger.builds.put(made)
+    site.rounds()
+
+
+def test_an_image_built_again_under_its_tag_goes_from_site_to_site_and_back(site):
+    site.ledger.rollouts.unpin([(node, "workloads") for node in OWN])
+    built(site, "sha256:one", 1.0)
+    built(site, "sha256:two", 2.0)
+    assert site.digests() == ["sha256:one", "sha256:one"]
+    site.begin()
+    assert site.digests() == ["sha256:one", "sha256:two"]
+    site.runs("pi1", running=0)
+    assert (site.rollout.step, site.digests()) == ("going back", ["sha256:one", "sha256:one"])
+
+
+def test_before_the_first_node_is_here_its_site_gets_the_newest_build(tmp_path, monkeypatch):
+    monkeypatch.setattr("picloud_rollout.log.disabled", True)
+    head = Head(tmp_path, monkeypatch)
+    head.cloud = described()
+    head.engine.store.view = lambda node: (head.cloud.view(node), ())
+    for at, digest in enumerate(("sha256:one", "sha256:two")):
+        built(head, digest, float(at))
+        (pinned,) = head.ledger.rollouts.pinned("pi0", ["workloads"]).values()
+        assert pinned["images"]["picloud/web:1"]["build"] == digest
 
 
 MORE_MANAGERS = ("pi0", "pi2", "pi3")
@@ -209,5 +247,5 @@ def test_a_secret_is_no_part_of_the_change_and_not_on_record(site):
     assert "hush" not in str(settings)
     view = site.cloud.view("pi0")["workloads"]
     pinned = site.ledger.rollouts.pinned("pi0", ["workloads"])["workloads"]
-    assert kept("workloads", view) == pinned
+    assert kept("workloads", view, {}) == pinned
     assert laid("workloads", view, pinned, {"key": "new"})["secrets"] == {"key": "new"}

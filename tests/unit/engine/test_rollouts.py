@@ -68,7 +68,8 @@ class Site(Head):
     def begin(self, part="docker"):
         self.rounds()
         pins = self.ledger.rollouts.pins(part)
-        begun = start(change(self.cloud, part, pins), self.cloud, set(OWN), "jane", self.now)
+        made = change(self.cloud, part, pins, self.ledger.builds.heads())
+        begun = start(made, self.cloud, set(OWN), "jane", self.now)
         assert self.ledger.rollouts.begin(begun) is not None
         self.rounds()
 

@@ -383,6 +383,10 @@ def test_the_newest_build_of_an_image_counts_until_it_is_forgotten(ledger):
     ledger.builds.put(first._replace(packaged="q", at=4.0))
     assert ledger.builds.newest("picloud/web", "1") == first._replace(packaged="q", at=4.0)
     assert [one.at for one in ledger.builds.all()] == [4.0, 3.0, 2.0]
+    heads = {("picloud/web", "1"): "sha256:one", ("picloud/web", "2"): "sha256:one"}
+    assert ledger.builds.heads() == heads
+    assert ledger.builds.get("picloud/web", "1", "sha256:two") == second
+    assert ledger.builds.get("picloud/web", "2", "sha256:two") is None
     ledger.builds.forget([other, first])
     assert ledger.builds.all() == [second]
     assert ledger.builds.newest("picloud/web", "2") is None

@@ -13,8 +13,26 @@ def work(**services):
 
 def test_no_secret_is_on_record():
     described = work(web=KEY) | {"secrets": {"key": "hush"}}
-    assert kept("workloads", described) == work(web=KEY)
-    assert kept("docker", {"version": "1", "secrets": 2}) == {"version": "1", "secrets": 2}
+    assert kept("workloads", described, {}) == work(web=KEY)
+    assert kept("docker", {"version": "1", "secrets": 2}, {}) == {"version": "1", "secrets": 2}
+
+
+ASK = {"name": "picloud/a", "tag": "1"}
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected"),
+    [
+        ({}, None),
+        ({("picloud/a", "1"): "sha256:a", ("picloud/a", "2"): "sha256:b"}, "sha256:a"),
+        ({("picloud/a", "2"): "sha256:b"}, None),
+    ],
+)
+def test_on_record_is_the_build_that_an_image_stands_for(heads, expected):
+    described = work() | {"images": {"picloud/a:1": ASK}}
+    found = kept("workloads", described, heads)
+    assert found["images"] == {"picloud/a:1": ASK | {"build": expected}}
+    assert described["images"] == {"picloud/a:1": ASK}
 
 
 @pytest.mark.parametrize(

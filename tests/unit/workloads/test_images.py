@@ -334,7 +334,23 @@ def test_images_from_elsewhere_are_not_asked_of_the_registry() -> None:
     ],
 )
 def test_what_need_not_stay(builds: list[Build], gone: list[str]) -> None:
-    found = seal.surplus(builds, [("picloud/web", "1")])
+    found = seal.surplus(builds, [("picloud/web", "1")], ())
+    assert [one.digest for one in found] == gone
+
+
+@pytest.mark.parametrize(
+    ("pinned", "gone"),
+    [
+        (("picloud/web", "1", "sha256:1"), ["sha256:0"]),
+        (("picloud/web", "1", "sha256:3"), ["sha256:1", "sha256:0"]),
+        (("picloud/other", "1", "sha256:0"), ["sha256:1"]),
+        (("picloud/web", "1", "sha256:0"), ["sha256:1", "sha256:0"]),
+        (("picloud/web", "1", None), ["sha256:1", "sha256:0"]),
+    ],
+)
+def test_a_build_that_a_site_keeps_stays(pinned: tuple[str, str, str], gone: list[str]) -> None:
+    builds = [build(str(n), at=n) for n in (1, 2, 3)] + [build("0", name="picloud/other", at=0)]
+    found = seal.surplus(builds, [("picloud/web", "1")], {pinned})
     assert [one.digest for one in found] == gone
 
 
