@@ -26,6 +26,7 @@ import picloud_keep  # noqa: E402
 import picloud_overrides  # noqa: E402
 import picloud_salt  # noqa: E402
 import picloud_swarm  # noqa: E402
+from picloud import swarms  # noqa: E402
 from picloud.ledger import StorageError  # noqa: E402
 from picloud.ledger.rollouts import digest  # noqa: E402
 from picloud.rejoin.steps import Step  # noqa: E402
@@ -79,6 +80,7 @@ def ext_pillar(minion_id, pillar, path=None):
     if "workloads" in view:
         data["picloud"] |= _by_hand(store, view)
     if "members" in view:
+        data["picloud"] |= _laned(data["picloud"])
         data["picloud"]["swarm"] = _swarm(data["picloud"])
         del data["picloud"]["members"]
     data["picloud"] = told.tell(data["picloud"], __opts__)
@@ -124,6 +126,15 @@ def _by_hand(store, view):
     except StorageError as err:
         log.warning("%s is not told what was said by hand: %s", view["node"]["id"], err)
         return {}
+
+
+def _laned(view):
+    """The members of a manager's swarm, in the lanes that the workloads of its site have there."""
+    if WORKLOADS not in view:
+        return {}
+    members = view["members"]
+    nodes = swarms.laned(members["nodes"], view[WORKLOADS]["lanes"])
+    return {"members": {**members, "nodes": nodes}}
 
 
 def _swarm(view):

@@ -65,7 +65,7 @@ class Plan(NamedTuple):
 def told(common: Common, swarm: fleet.Swarm) -> dict[str, Any]:
     """
     Return what managers of a swarm are told of it: ``managers``, addresses by node, and ``nodes``,
-    role and labels of each member.
+    role, place in its rack and labels of each member, but for the lane: see :func:`laned`.
 
     common, swarm
         The description but for its racks, and the swarm.
@@ -75,7 +75,6 @@ def told(common: Common, swarm: fleet.Swarm) -> dict[str, Any]:
         told(cloud.common, fleet.swarms(cloud, {})["glasgow"])["nodes"]["pi3"]["labels"]
     """
     uplink = common.sites[swarm.site].uplink_mbps
-    lanes = any(fleet.lanes(common.workloads).values())
     nodes = {}
     for host in swarm.hosts:
         labels = {
@@ -87,11 +86,29 @@ def told(common: Common, swarm: fleet.Swarm) -> dict[str, Any]:
         }
         if uplink:
             labels["uplink"] = str(uplink)
-        if lanes:
-            labels["lane"] = str(host.lane)
         role = "manager" if host.node in swarm.managers else "worker"
-        nodes[host.node] = {"role": role, "labels": labels}
+        nodes[host.node] = {"role": role, "place": host.place, "labels": labels}
     return {"managers": dict(swarm.managers), "nodes": nodes}
+
+
+def laned(nodes: Mapping[str, Mapping[str, Any]], lanes: int) -> dict[str, Any]:
+    """
+    Return role and labels of each member of a swarm, with its lane where there are several: which
+    one that is follows from how many the workloads of the site need.
+
+    nodes
+        Role, place and labels of each member, see :func:`told`.
+    lanes
+        How many lanes there are.
+
+    >>> laned({"pi3": {"role": "worker", "place": 3, "labels": {}}}, 2)["pi3"]["labels"]
+    {'lane': '1'}
+    """
+    found = {}
+    for name, node in nodes.items():
+        lane = {"lane": str(node["place"] % lanes)} if lanes > 1 else {}
+        found[name] = {"role": node["role"], "labels": {**node["labels"], **lane}}
+    return found
 
 
 def members(views: Collection[Mapping[str, Any]]) -> list[Member]:

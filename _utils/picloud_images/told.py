@@ -22,6 +22,8 @@ from picloud_images.registry import Registry
 
 log = logging.getLogger(__name__)
 
+#: What is said of workloads to the master alone.
+MASTERS = ("images", "lanes")
 #: Nodes with this part pull images.
 PART = "docker"
 
@@ -43,7 +45,7 @@ def tell(view: Mapping[str, Any], opts: Mapping[str, Any]) -> dict[str, Any]:
     work = told.get("workloads")
     asked = work.get("images", {}) if work else {}
     if work:
-        told["workloads"] = {key: value for key, value in work.items() if key != "images"}
+        told["workloads"] = {key: value for key, value in work.items() if key not in MASTERS}
     if PART not in view.get("parts", ()):
         return told
     way = Registry(opts).way(view["site"]["master"])

@@ -96,6 +96,52 @@ def workloads(compile_pillar, settings, cloud, tmp_path):  # noqa: F811
     return ledger
 
 
+@pytest.fixture
+def lanes(compile_pillar, settings, cloud, tmp_path):  # noqa: F811
+    """Three workloads that keep away from each other where the site of pi0 has two; its ledger."""
+    (cloud / "rollout.sls").write_text("rollout: {parts: [workloads]}\n")
+    file = cloud / "apart.sls"
+    two = "{image: web, replicas: 1, placement: {anti_affinity: [web]}}"
+    file.write_text(f"workloads: {{two: {two}}}\n")
+    ledger = picloud_salt.ledger(settings)
+    opts = {**salt.config.master_config(None), **settings, "cachedir": str(tmp_path / "cache")}
+    described, faults = picloud_salt.store(opts).cloud()
+    assert not faults
+    work = described.guarded(described.node("pi0"), "workloads", {})
+    ledger.rollouts.pin([("pi0", "workloads", work)])
+    three = two.replace("[web]", "[web, two]")
+    file.write_text(f"workloads: {{two: {two}, three: {three}}}\n")
+    return ledger
+
+
+def lane_labels(view):
+    nodes = view["swarm"]["nodes"]
+    return [nodes[name]["labels"].get("lane") for name in ("pi0", "pi1", "pi2", "pi3")]
+
+
+def test_the_lanes_of_a_site_stay_until_a_rollout_changes_them(lanes, compile_pillar):  # noqa: F811
+    kept, other = (compile_pillar(name)["picloud"] for name in ("pi0", "pi14"))
+    assert kept["waiting"] == ["workloads"]
+    assert lane_labels(kept) == ["0", "1", "0", "1"]
+    assert lane_labels(other) == ["0", "1", "2", "0"]
+    for view in (kept, other):
+        assert not {"lanes", "images"} & view["workloads"].keys()
+        assert view["swarm"]["nodes"]["pi0"].keys() == {"role", "labels", "availability"}
+
+
+def test_labels_stay_when_nothing_keeps_away_any_more(lanes, compile_pillar, cloud):  # noqa: F811
+    (cloud / "apart.sls").unlink()
+    kept, other = (compile_pillar(name)["picloud"] for name in ("pi0", "pi14"))
+    assert lane_labels(kept) == ["0", "1", "0", "1"]
+    assert lane_labels(other) == [None] * 4
+
+
+def test_a_number_said_by_hand_leaves_the_lanes(lanes, compile_pillar, settings):  # noqa: F811
+    picloud_salt.ledger(settings).overrides.scale(Scale("web", 2, "jane", 1.0))
+    assert lane_labels(compile_pillar("pi0")["picloud"]) == ["0", "1", "0", "1"]
+    assert lane_labels(compile_pillar("pi14")["picloud"]) == ["0", "1", "2", "0"]
+
+
 def web(view):
     service = view["workloads"]["services"]["web"]
     return service["image"], service["replicas"]

@@ -15,6 +15,8 @@ from picloud.workloads import fleet
 #: The digest of the newest build of an image, by its name and tag.
 Heads = Mapping[tuple[str, str], str]
 
+#: What a condition has that asks for a lane.
+LANE = "node.labels.lane "
 #: The workloads of a site, which its managers have: a part of no node, and guarded like one.
 WORKLOADS = "workloads"
 
@@ -92,7 +94,9 @@ def laid(
     used = {one["source"] for service in services for one in service.get("secrets", ())}
     told = {name: secrets[name] for name in sorted(used & secrets.keys())}
     held = sorted(used - secrets.keys())
-    return dict(pinned) | {"secrets": told} | ({"held": held} if held else {})
+    # What was put on record before there was a number of lanes has the one that is described.
+    lanes = {"lanes": described["lanes"]} if "lanes" in described else {}
+    return lanes | dict(pinned) | {"secrets": told} | ({"held": held} if held else {})
 
 
 def rescaled(
@@ -117,7 +121,7 @@ def rescaled(
 def touched(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     """
     Return the services that a change of workloads is about: those that are new, or of which
-    anything is another, with the image, the networks and the configs that they use.
+    anything is another, with the image, the networks, the configs and the lane that they use.
 
     old, new
         The workloads of a site before and after it.
@@ -136,4 +140,6 @@ def _whole(work: Mapping[str, Any], name: str) -> str:
     used = [work.get("images", {}).get(spec.get("image"))]
     used += [work.get("networks", {}).get(one) for one in spec.get("networks", ())]
     used += [work.get("configs", {}).get(one["source"]) for one in spec.get("configs", ())]
+    if any(LANE in one for one in spec.get("placement", {}).get("constraints", ())):
+        used.append(work.get("lanes"))  # with another number other nodes are in its lane
     return json.dumps([spec, used], sort_keys=True)

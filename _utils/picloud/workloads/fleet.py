@@ -52,6 +52,8 @@ class Host(NamedTuple):
 
     node, rack, tower, model, arch
         Which one it is.
+    place
+        Which one of its rack, from 0.
     lane
         Its lane, from 0.
     room
@@ -63,6 +65,7 @@ class Host(NamedTuple):
     tower: str
     model: str
     arch: str
+    place: int
     lane: int
     room: Amounts
 
@@ -147,7 +150,7 @@ def swarms(cloud: Described, workloads: Mapping[str, Workload]) -> dict[str, Swa
     managers = _managers(cloud.racks)
     if not managers:
         return {}
-    count = max(lanes(workloads).values(), default=0) + 1
+    count = lane_count(workloads)
     hosts: dict[str, list[Host]] = {site: [] for site in managers}
     for rack in cloud.racks.values():
         if rack.site in hosts:
@@ -192,8 +195,8 @@ def _hosts(common: Common, rack: Rack, count: int) -> Iterable[Host]:
             known[model, ram_mb] = (board.arch, room)
         arch, room = known[model, ram_mb]
         tower, _, position = slot.partition("/")
-        lane = (first[tower] + int(position) - 1) % count
-        yield Host(node, rack.name, tower, model, arch, lane, room)
+        place = first[tower] + int(position) - 1
+        yield Host(node, rack.name, tower, model, arch, place, place % count, room)
 
 
 def _first(rack: Rack) -> dict[str, int]:
@@ -225,6 +228,16 @@ def lanes(workloads: Mapping[str, Workload]) -> dict[str, int]:
         taken = {found[other] for other in apart[name] if other in found}
         found[name] = next(lane for lane in range(len(taken) + 1) if lane not in taken)
     return found
+
+
+def lane_count(workloads: Mapping[str, Workload]) -> int:
+    """
+    Return how many lanes there are; 1 when no workload keeps away from another.
+
+    workloads
+        Workloads by name.
+    """
+    return max(lanes(workloads).values(), default=0) + 1
 
 
 def selector(workload: Workload, archs: Sequence[str], lane: int | None) -> Selector:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from picloud.workloads.fleet import Described, Selector, Swarm
+from picloud.workloads.fleet import Described, Selector, Swarm, lane_count
 from picloud.workloads.images import reference
 from picloud.workloads.seal import table
 from picloud.workloads.tasks import Task, tasks
@@ -28,8 +28,8 @@ LABEL = "picloud.workload"
 def work(cloud: Described, known: Mapping[str, Swarm]) -> dict[str, str]:
     """
     Return what the managers of each site are told, by site, as JSON: ``services``, ``networks``,
-    ``configs`` and ``secrets`` by name, and ``images``, what is asked of the registry for images
-    that are built here. A site without a manager is left out.
+    ``configs`` and ``secrets`` by name; ``images``, what is asked of the registry for images that
+    are built here; and ``lanes``, how many there are. A site without a manager is left out.
 
     cloud
         The cloud.
@@ -42,7 +42,7 @@ def work(cloud: Described, known: Mapping[str, Swarm]) -> dict[str, str]:
     """
     common = cloud.common
     placed = tasks(cloud, common.workloads, known) if known else []
-    found = {}
+    found, lanes = {}, lane_count(common.workloads)
     for site, swarm in known.items():
         here = {task.name: task for task in placed if task.site == site}
         told = {
@@ -59,6 +59,7 @@ def work(cloud: Described, known: Mapping[str, Swarm]) -> dict[str, str]:
                     for one in map(common.workloads.__getitem__, here)
                 }
             ),
+            "lanes": lanes,
         }
         found[site] = json.dumps(told, separators=(",", ":"))
     return found

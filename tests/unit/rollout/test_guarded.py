@@ -61,6 +61,12 @@ def test_a_number_said_by_hand_holds_also_for_what_is_on_record():
     assert pinned["services"]["web"]["replicas"] == 3
 
 
+def test_lanes_are_those_on_record_or_else_those_that_are_described():
+    described = work() | {"lanes": 3}
+    assert laid("workloads", described, work() | {"lanes": 2}, {})["lanes"] == 2
+    assert laid("workloads", described, work(), {})["lanes"] == 3
+
+
 A = {"image": "a:1"}
 B = {"image": "b:1", "networks": ["back"], "configs": [{"source": "b_page", "target": "/srv"}]}
 
@@ -79,3 +85,10 @@ B = {"image": "b:1", "networks": ["back"], "configs": [{"source": "b_page", "tar
 )
 def test_the_services_that_a_change_is_about(new, expected):
     assert touched(work(a=A, b=B), new) == expected
+
+
+def test_another_number_of_lanes_is_about_the_services_that_have_one():
+    alone = A | {"placement": {"constraints": ["node.labels.rack == r1", "node.labels.lane == 1"]}}
+    old = work(a=alone, b=B) | {"lanes": 2}
+    assert touched(old, old | {"lanes": 2}) == set()
+    assert touched(old, old | {"lanes": 3}) == {"a"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from picloud import swarms
 from picloud.cloud import Cloud, build
 from picloud.load import from_texts
 from picloud.workloads import fleet
@@ -177,10 +178,28 @@ def test_labels_and_plan_agree_on_lanes() -> None:
     work = {"one": {"placement": {"anti_affinity": ["two"]}}, "two": {}}
     racks = {"r1": ["small"] * 5, "r2": ["large"] * 2}
     made = cloud(racks, work)
-    known = made.view("n0")["members"]["nodes"]
+    view = made.view("n0")
+    known = swarms.laned(view["members"]["nodes"], view["workloads"]["lanes"])
     for host in fleet.swarms(made, made.common.workloads)["a"].hosts:
         assert known[host.node]["labels"]["lane"] == str(host.lane)
-    assert "lane" not in cloud(racks, {}).view("n0")["members"]["nodes"]["n1"]["labels"]
+    view = cloud(racks, {}).view("n0")
+    assert view["workloads"]["lanes"] == 1
+    assert "lane" not in swarms.laned(view["members"]["nodes"], 1)["n1"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "expected"),
+    [(1, [None, None, None]), (2, ["0", "1", "0"]), (3, ["0", "1", "2"])],
+)
+def test_a_lane_follows_from_the_place_and_how_many_there_are(
+    lanes: int, expected: list[str | None]
+) -> None:
+    nodes = {f"n{n}": {"role": "worker", "place": n, "labels": {"rack": "r"}} for n in range(3)}
+    found = swarms.laned(nodes, lanes)
+    assert [one["labels"].get("lane") for one in found.values()] == expected
+    assert all(one.keys() == {"role", "labels"} for one in found.values())
+    assert all(one["labels"]["rack"] == "r" for one in found.values())
+    assert nodes["n0"]["labels"] == {"rack": "r"}
 
 
 def test_members_are_told_their_managers_and_managers_all_members() -> None:
@@ -191,6 +210,7 @@ def test_members_are_told_their_managers_and_managers_all_members() -> None:
     assert swarm["nodes"]["n0"]["role"] == "manager"
     assert swarm["nodes"]["n2"] == {
         "role": "worker",
+        "place": 0,
         "labels": {
             "site": "a",
             "rack": "r2",
@@ -244,6 +264,7 @@ def test_a_manager_without_workloads_is_told_that_there_are_none() -> None:
         "secrets": {},
         "configs": {},
         "images": {},
+        "lanes": 1,
     }
 
 
