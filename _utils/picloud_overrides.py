@@ -72,8 +72,10 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
             waits = WORKLOADS in view.get("waiting", ())
             told = rescaled(view[WORKLOADS], told, scales) if waits else told
             services = view[WORKLOADS]["services"]
-            before = {name: services[name]["replicas"] for name in scales if name in services}
-            found["workloads"] = told | {"scaled": before}
+            # What is global by now has no such number.
+            before = {name: services.get(name, {}).get("replicas") for name in scales}
+            scaled = {name: number for name, number in before.items() if number is not None}
+            found["workloads"] = told | {"scaled": scaled}
     nodes = map(cloud.node, drains)
     if drained := sorted(node.id for node in nodes if node is not None and node.site == site):
         found["drained"] = drained

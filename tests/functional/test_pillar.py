@@ -10,7 +10,7 @@ import pytest
 import salt.config
 import salt.pillar
 from picloud.ledger import Rejoin
-from picloud.ledger.overrides import Drain
+from picloud.ledger.overrides import Drain, Scale
 from picloud.ledger.swarms import Swarm, Token
 from saltfactories.utils.functional import Loaders
 
@@ -105,6 +105,21 @@ def test_managers_of_a_swarm_see_its_workloads_as_they_are_now_and_nobody_else_d
     other = compile_pillar("pi3")["picloud"]
     assert "workloads" not in other
     assert "hush" not in str(other)
+
+
+def test_a_number_said_by_hand_of_what_is_global_by_now_does_not_count(
+    compile_pillar, settings, cloud
+):
+    picloud_salt.ledger(settings).overrides.scale(Scale("web", 2, "jane", 1.0))
+    assert compile_pillar("pi0")["picloud"]["workloads"]["scaled"] == {"web": 3}
+    file = cloud / "workloads.sls"
+    text = file.read_text().replace("replicas: 3", "mode: global")
+    text = text.replace("placement: {max_per_node: 2}", "placement: {}")
+    file.write_text(text.replace("uplink_mbps: 5", "uplink_mbps: 0"))
+    (cloud / "workloads" / "sensors.sls").unlink()
+    work = compile_pillar("pi0")["picloud"]["workloads"]
+    assert "replicas" not in work["services"]["web"]
+    assert work["scaled"] == {}
 
 
 def test_a_node_is_told_of_its_swarm_what_is_on_record(compile_pillar, settings):
