@@ -143,7 +143,8 @@ class Rollouts:
                 found.append((name, part, kept(part, view[part], heads)))
         self._ledger.pin(found)
         for rollout in self._live:
-            self._ledger.put(rollout, [one for one in members if rollout.part == WORKLOADS])
+            if members and rollout.part == WORKLOADS:
+                self._ledger.put(rollout, members)
         log.info("Rollout guards %d settings of nodes", len(new))
 
     def _view(self, node):
