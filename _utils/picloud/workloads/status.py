@@ -18,6 +18,8 @@ from picloud.workloads.reasons import remedy
 from picloud.workloads.seen import ALIVE, FAILED, WAITING, Seen, Service, Task
 
 HEADS = ("workload", "site", "image", "mode", "tasks", "as described", "where", "last fault")
+#: What a task ran on whose entry the swarm has no more, since its card was swapped.
+GONE = "a card before"
 NOT_TOLD = "no: no manager was told of it yet"
 #: Fields that are named of a service that is not as described.
 NAMED = 3
@@ -248,11 +250,15 @@ def _last_fault(tasks: Iterable[Task], names: Mapping[str, str], now: float) -> 
     failed = [task for task in wrong if task.state in FAILED]
     waits = [task for task in wrong if task.state in WAITING]
     said = [
-        f"{names.get(task.node, task.node) or 'no node'}, {ago(task.seconds or None, now)}:"
-        f" {task.error}"
+        f"{_where(task, names) or 'no node'}, {ago(task.seconds or None, now)}: {task.error}"
         for task in failed[-1:]
     ]
     return "; ".join([*said, *(f"waits: {task.error}" for task in waits[-1:])])
+
+
+def _where(task: Task, names: Mapping[str, str]) -> str:
+    """The node of a task, nothing when it has none."""
+    return names.get(task.node, GONE if task.node else "")
 
 
 def _shown(tasks: Iterable[Task]) -> list[Task]:
@@ -268,7 +274,7 @@ def _shown(tasks: Iterable[Task]) -> list[Task]:
 def _facts(task: Task, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "slot": task.slot,
-        "node": names.get(task.node, task.node),
+        "node": _where(task, names),
         "state": task.state,
         "at": task.seconds or None,
         "error": task.error,

@@ -242,3 +242,12 @@ def test_what_runs_at_a_site_that_does_not_answer_is_not_known() -> None:
 
 def _rows(page: Any) -> list[Any]:
     return [row for sites in page["workloads"].values() for row in sites.values()]
+
+
+def test_a_card_that_is_no_more_is_not_shown_by_its_id() -> None:
+    failed = task("web", 1, None, "failed", error="non-zero exit (255)") | {"node": "tvx9ko1k5ax3"}
+    one = seen({"web": SERVICE}, *TASKS[:3], failed)
+    page = status.page(CLOUD, {"a": one}, Overrides(), NOW)
+    assert page["workloads"]["web"]["a"]["fault"].startswith("a card before, 1 min ago: non-zero")
+    only = status.page(CLOUD, {"a": one}, Overrides(), NOW, only="web")
+    assert "tvx9ko1k5ax3" not in tables.render(only)
