@@ -14,6 +14,8 @@ from picloud import tables
 from picloud.ledger.swarms import Swarm as Recorded
 from picloud_rejoin.keys import KeyStore
 
+from tests.clock import set_clock
+
 from .managers import FULL, MANAGERS, Swarm
 
 WORKLOADS = """
@@ -297,7 +299,7 @@ def test_a_drain_that_leaves_no_room_is_refused_unless_it_is_forced(run, swarm, 
 @pytest.mark.parametrize("was", ["active", "pause"])
 def test_a_node_that_does_not_get_empty_is_put_back(run, swarm, opts, was, monkeypatch):
     ticks = iter(range(0, 10**6, 20))
-    monkeypatch.setattr(picloud_drain.time, "monotonic", lambda: next(ticks))
+    set_clock(monkeypatch, picloud_drain, monotonic=lambda: next(ticks))
     swarm.stuck, swarm.availability["pi28"] = True, was
     said, code = run("drain", node="pi28", timeout=60)
     assert code == 1

@@ -7,6 +7,7 @@ import pytest
 import salt.master
 
 from _log_handlers import knocks
+from tests.clock import set_clock
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_an_odd_name_is_one_line(said, name, shown):
 
 def test_a_flood_of_odd_names_is_one_line_a_minute(said, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr(knocks.time, "monotonic", lambda: clock[0])
+    set_clock(monkeypatch, knocks, monotonic=lambda: clock[0])
     for number in range(500):
         odd(f"a/{number}")
     clock[0] += knocks.PACE_S

@@ -12,6 +12,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 from salt.modules import cmdmod, cp
 
 from _modules import saltminion
+from tests.clock import set_clock
 
 OWN = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 FOLDER = "salt_minion/wheels"
@@ -195,7 +196,7 @@ def test_a_plan_being_carried_out_is_waited_for(plan, monkeypatch):
         done = {**was, "state": "done"}
         saltminion.__salt__["pifile.put"](plan, {"contents": json.dumps(done), "mode": "0600"})
 
-    monkeypatch.setattr(saltminion.time, "sleep", sleep)
+    set_clock(monkeypatch, saltminion, sleep=sleep)
     link = {"path": "/opt/picloud/salt", "old": "salt-3008.3", "new": "salt-3008.4"}
     assert saltminion.schedule(link=link, path=plan)["link"] == link
 
@@ -203,7 +204,7 @@ def test_a_plan_being_carried_out_is_waited_for(plan, monkeypatch):
 def test_a_plan_that_is_carried_out_for_ever_is_left_alone(plan, monkeypatch):
     carried_out(plan)
     clock = iter(range(0, 10**6, 1000))
-    monkeypatch.setattr(saltminion.time, "monotonic", lambda: next(clock))
+    set_clock(monkeypatch, saltminion, monotonic=lambda: next(clock), sleep=lambda _: None)
     with pytest.raises(CommandExecutionError, match="is being restarted"):
         saltminion.schedule(path=plan)
 

@@ -8,6 +8,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 from _modules import swarm
 from _states import swarm as states
+from tests.clock import set_clock
 
 from .engine import TOKENS, node
 
@@ -201,7 +202,7 @@ def test_a_worker_whose_joining_timed_out_joins_anew(engine, sealed, testmode, r
 def test_a_node_that_waits_for_its_managers_stays(engine, sealed, monkeypatch, testmode):
     engine.state, engine.managers = "pending", ["10.80.1.1:2377"]
     clock = iter(range(0, 10**6, 30))
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    set_clock(monkeypatch, swarm, monotonic=lambda: next(clock), sleep=lambda _: None)
     ret = states.joined("x", ["10.80.1.1"], token=sealed())
     assert (ret["result"], ret["changes"]) == (False, {})
     assert "no manager answers (managers it knows: 10.80.1.1:2377)" in ret["comment"]

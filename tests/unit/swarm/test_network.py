@@ -2,7 +2,9 @@
 
 import pytest
 
+from _modules import swarmnetwork
 from _states import swarmnetwork as states
+from tests.clock import set_clock
 
 from .engine import refuse
 
@@ -123,7 +125,7 @@ def test_a_network_is_waited_for_until_it_is_set_up(engine, monkeypatch):
         engine.network_list[0]["Driver"] = "overlay"
 
     engine.client.create_network.side_effect = create_later
-    monkeypatch.setattr("time.sleep", sleep)
+    set_clock(monkeypatch, swarmnetwork, sleep=sleep)
     assert states.present("web")["result"] is True
     assert len(slept) == 1
 
@@ -134,7 +136,7 @@ def test_a_network_that_no_manager_sets_up_is_told(engine, monkeypatch):
         *args, **{**more, "driver": ""}
     )
     clock = iter(range(0, 10**6, 20))
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    set_clock(monkeypatch, swarmnetwork, monotonic=lambda: next(clock), sleep=lambda _: None)
     ret = states.present("web")
     assert ret["result"] is False
     assert "no manager sets it up" in ret["comment"]

@@ -7,6 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from _modules import swarmnode
 from _states import swarmnode as states
+from tests.clock import set_clock
 
 from .engine import node, refuse
 
@@ -115,7 +116,7 @@ def test_the_module_removes_what_is_down_only(nodes):
 def test_a_manager_that_keeps_its_vote_is_not_removed(nodes, monkeypatch):
     nodes.client.update_node.side_effect = lambda *_args, **_more: True
     clock = iter(range(0, 10**6, 20))
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    set_clock(monkeypatch, swarmnode, monotonic=lambda: next(clock), sleep=lambda _: None)
     with pytest.raises(CommandExecutionError, match="still has a vote"):
         swarmnode.remove("pi0", force=True)
     assert len(nodes.node_list) == 3

@@ -6,6 +6,7 @@ from salt.exceptions import CommandExecutionError
 from _modules import swarmservice
 from _states import swarmdata, swarmnetwork
 from _states import swarmservice as states
+from tests.clock import set_clock
 
 from .engine import refuse
 
@@ -29,7 +30,7 @@ def service(engine):
 def clock(monkeypatch):
     """Each look at the clock costs 20 seconds."""
     ticks = iter(range(0, 10**6, 20))
-    monkeypatch.setattr("time.monotonic", lambda: next(ticks))
+    set_clock(monkeypatch, swarmservice, monotonic=lambda: next(ticks), sleep=lambda _: None)
 
 
 def task(service, state="running", **more):

@@ -8,6 +8,7 @@ from salt.exceptions import CommandExecutionError
 from _modules import swarm, swarmnode, swarmservice, swarmwork
 from _states import swarmnode as swarmnode_state
 from _states import swarmwork as swarmwork_state
+from tests.clock import set_clock
 
 from .engine import node
 
@@ -109,7 +110,7 @@ def test_a_service_that_is_refused_stays_as_it_is(engine, told):
 
 def test_settling_waits_for_the_tasks_and_says_what_is_in_the_way(engine, monkeypatch):
     ticks = iter(range(0, 10**6, 20))
-    monkeypatch.setattr("time.monotonic", lambda: next(ticks))
+    set_clock(monkeypatch, swarmservice, monotonic=lambda: next(ticks), sleep=lambda _: None)
     swarmwork.settle("web")
     task(engine, "web", 1)
     with pytest.raises(CommandExecutionError, match="1 of 2 tasks run after 30 s"):
