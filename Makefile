@@ -129,13 +129,14 @@ test: lint ## every level: check, then integration and lab tests (root)
 	    lab/host-packages openjdk-17-jre-headless
 	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-apart test-shared && exit $$quick
 
-# Lab tests that start a lab of their own or none.
-APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py
+# Lab tests that start a lab of their own or none, and as many others as take the rest of that time.
+APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py tests/lab/test_shipped.py
+APART_LAB = PICLOUD_TEST_LAB=picloud-apart PICLOUD_TEST_SUBNET=10.87.
 TESTS = $(BIN)/pytest --durations=15 -m "not slow"
 
 # Beside each other: a lab waits a lot. What is said of the first ones comes in one piece.
 test-apart:
-	@mkdir -p build; $(TESTS) tests/integration $(APART) > build/$@.log 2>&1; \
+	@mkdir -p build; $(APART_LAB) $(TESTS) tests/integration $(APART) > build/$@.log 2>&1; \
 	    status=$$?; cat build/$@.log; exit $$status
 
 test-shared:
