@@ -131,7 +131,7 @@ test: lint ## every level: check, then integration and lab tests (root)
 
 # Lab tests that start a lab of their own or none, and as many others as take the rest of that time.
 APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py tests/lab/test_shipped.py
-APART_LAB = PICLOUD_TEST_LAB=picloud-apart PICLOUD_TEST_SUBNET=10.87.
+APART_LAB = PICLOUD_TEST_LAB=picloud-more PICLOUD_TEST_SUBNET=10.87.
 TESTS = $(BIN)/pytest --durations=15 -m "not slow"
 
 # Beside each other: a lab waits a lot. What is said of the first ones comes in one piece.

@@ -147,7 +147,7 @@ def members(nodes, settled=False):
         name = names.get(entry["id"])
         if name is None and entry["hostname"] in known:
             strangers.append(entry)
-        else:
+        elif name or entry["hostname"]:  # who has not said its name yet joins just now
             by_name.setdefault(name or entry["hostname"], []).append(entry)
     found = [_member(host, same, nodes.get(host)) for host, same in by_name.items()]
     for entry in strangers:

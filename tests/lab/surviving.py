@@ -6,6 +6,7 @@ MANAGERS = ("pi0", "pi14", "pi28")
 #: Nodes with the ends of their addresses; pi0 and pi1 are in one rack.
 NODES = {"pi0": "1.1", "pi1": "1.2", "pi14": "2.1", "pi28": "3.1"}
 #: One that is used from outside, one that every node has its part of, one that may be anywhere.
+#: None is dealt out anew by itself in the middle of a test.
 WORKLOADS = """
 container_images:
   busybox: {tag: "1.35", archs: [armel, armhf, arm64, amd64]}
@@ -15,6 +16,7 @@ workloads:
     command: [sh, -c, "mkdir /www; echo here >/www/index.html; exec httpd -f -p 8080 -h /www"]
     replicas: 3
     resources: {cpus: 0.05, memory_mb: 16}
+    placement: {rebalance_s: 0}
     publish: [{published: 8080}]
     stop_grace_s: 1
   each:
@@ -22,6 +24,7 @@ workloads:
     command: [sleep, "100000"]
     replicas: 4
     resources: {cpus: 0.05, memory_mb: 16}
+    placement: {rebalance_s: 0}
     publish: [{published: 8081}]
     stop_grace_s: 1
   many:
@@ -30,10 +33,12 @@ workloads:
     env: {EDITION: "ONE"}
     replicas: 8
     resources: {cpus: 0.05, memory_mb: 16}
-    placement: {rebalance_s: 1}
+    placement: {rebalance_s: 0}
     update: {monitor_s: 1, delay_s: 1}
     stop_grace_s: 1
 """
+#: The same, and the last one is dealt out anew.
+DEALT = "rebalance_s: 1".join(WORKLOADS.rsplit("rebalance_s: 0", 1))
 #: What runs with all nodes, and with three of them: one task of ``each`` has nowhere to go then.
 ALL = {"page": 3, "each": 4, "many": 8}
 LESS = {"page": 3, "each": 3, "many": 8}

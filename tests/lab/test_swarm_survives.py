@@ -14,6 +14,7 @@ from lab.apart import Apart
 from lab.swarm import Swarm
 from tests.lab.surviving import (
     ALL,
+    DEALT,
     LESS,
     MANAGERS,
     NODES,
@@ -89,6 +90,7 @@ def test_a_killed_node_is_healed_in_seconds_and_used_again(swarm):
     swarm.lab.wait("pi1 answers", lambda: swarm.lab.salt("pi1", "test.ping", timeout=10))
     # Swarm moves nothing back by itself; the master deals out anew what is crowded, and only that.
     page = swarm.running("page")
+    swarm.describe(DEALT)
     swarm.lab.wait("many is dealt out anew", lambda: mended(swarm) and swarm.running("many")["pi1"])
     swarm.lab.salt(swarm.leader(), "swarmservice.wait", "many", "timeout=120")
     assert swarm.running("page") == page
@@ -277,8 +279,6 @@ LATE = """
 @pytest.mark.slow
 def test_a_node_whose_card_is_full_says_so_and_others_do_its_work(swarm):
     lab = swarm.lab
-    # Nothing is dealt out anew by itself meanwhile.
-    lab.wait("all have their share", lambda: mended(swarm)["spread"] == [] and well(lab))
     before = swarm.running("page"), swarm.running("many")
     lab.execute("pi1", "sh", "-c", FULL)
     try:

@@ -250,6 +250,16 @@ def test_who_is_up_while_the_node_is_away_may_be_its_new_card(engine, state, lef
         assert [item["ID"] for item in engine.node_list] == ["new"]
 
 
+def test_who_has_not_said_its_name_yet_is_left_alone(engine):
+    engine.node_list = [made("", 1, id="new", role="manager"), made("pi3", 99, id="three")]
+    ret = states.members("x", {"pi0": {"role": "manager"}, "pi3": {"role": "worker"}})
+    assert (ret["result"], ret["changes"]) == (True, {})
+    assert engine.node_list[0]["Spec"]["Role"] == "manager"
+    # Its id may be known by then.
+    ret = states.members("x", {"pi0": {"role": "manager", "labels": {"a": "b"}, "id": "new"}})
+    assert list(ret["changes"]) == ["pi0"]
+
+
 def test_nobody_becomes_a_node_whose_entry_is_gone(engine):
     engine.node_list = [made("pi0", 9000, id="other")]
     ret = states.members("x", {"pi0": {"role": "manager", "labels": {}, "id": "real"}})
