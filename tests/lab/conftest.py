@@ -19,6 +19,13 @@ from lab.apart import Apart
 REPORT: dict[str, dict[str, str]] = {}
 
 
+#: What a test changes by hand, the master would put right in the middle of the test.
+UNSCHEDULED = """\
+schedule:
+  picloud-swarm-mend: {function: swarm.mend, minutes: 5, enabled: false}
+"""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def machine():
     """Install and start what the lab needs, as ``make up`` does; every test here uses it."""
@@ -35,6 +42,12 @@ def lab(repo, tmp_path_factory):
     subnet = os.environ.get("PICLOUD_TEST_SUBNET", "10.81.")
     apart = Apart(name, repo, tmp_path_factory.mktemp("lab") / "checkout", subnet)
     with apart.running("pi0,pi1,pi2") as running:
+        write = f"cat >/etc/salt/master.d/tests.conf <<'END'\n{UNSCHEDULED}END\n"
+        running.execute("head", "sh", "-ec", f"{write}systemctl restart salt-master")
+        for node in ("pi0", "pi1", "pi2"):
+            running.wait(
+                "it answers", lambda node=node: running.salt(node, "test.ping", timeout=10)
+            )
         yield running
 
 
