@@ -12,7 +12,8 @@ from picloud.workloads.images import ContainerImage
 from picloud.workloads.seal import Build
 from picloud_watch import NoAnswerError
 
-from picloud_images.registry import Registry, skopeo
+from picloud_images.programs import skopeo
+from picloud_images.registry import Registry
 
 #: Seconds for another registry to answer a question.
 ASK_S = 120

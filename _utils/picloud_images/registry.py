@@ -15,7 +15,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -26,6 +25,8 @@ from typing import Any
 
 import yaml
 from picloud_watch import NoAnswerError
+
+from picloud_images import programs
 
 #: Where nodes reach the registry of their master.
 PORT = 5000
@@ -136,7 +137,7 @@ class Registry:
         ):
             auth = Path(folder) / "auth.json"
             _write(auth, json.dumps({"auths": {address: {"auth": login}}}))
-            said = skopeo(
+            said = programs.skopeo(
                 "copy",
                 "--quiet",
                 "--all",
@@ -172,7 +173,9 @@ class Registry:
         with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
             config = _config(self.storage, {})
             path = _shared(Path(folder), "config.yml", yaml.safe_dump(config))
-            _run(*_as_user("docker-registry", "garbage-collect", str(path)), timeout=SWEEP_S)
+            programs.run(
+                *_as_user("docker-registry", "garbage-collect", str(path)), timeout=SWEEP_S
+            )
         return max(0, before - self.size())
 
     def size(self) -> int:
@@ -187,7 +190,7 @@ class Registry:
     def _writable(self) -> Iterator[tuple[str, str]]:
         """Run a registry that takes writes; its address, and the login as HTTP wants it."""
         password = secrets.token_urlsafe(24)
-        line = _run("htpasswd", "-niB", LOGIN, given=password).strip()
+        line = programs.run("htpasswd", "-niB", LOGIN, given=password).strip()
         address = f"127.0.0.1:{_free_port()}"
         with tempfile.TemporaryDirectory(dir="/var/tmp") as temporary:
             folder = Path(temporary)
@@ -254,8 +257,8 @@ class Registry:
                 "fileserver_followsymlinks": False,
             }
             _write(root / "minion", yaml.safe_dump(minion))
-            said = _run(
-                _beside("salt-call"),
+            said = programs.run(
+                programs.beside("salt-call"),
                 "--local",
                 f"--config-dir={folder}",
                 "--out=json",
@@ -320,51 +323,6 @@ def _as_user(*command: str) -> list[str]:
     """A command of the registry's user that ends with whoever began it, killed or not."""
     user = ("--reuid", USER, "--regid", USER, "--init-groups")
     return ["setpriv", *user, "--pdeathsig", "KILL", "--", *command]
-
-
-def _beside(program: str) -> str:
-    """A program of this virtual environment, or of the system."""
-    path = Path(sys.executable).parent / program
-    return str(path) if path.exists() else program
-
-
-def skopeo(*arguments: str, timeout: float) -> str:
-    """
-    Run ``skopeo``; what it says. NoAnswerError with its words when it fails.
-
-    arguments
-        What to do.
-    timeout
-        Seconds that it may take.
-    """
-    return _run("skopeo", *arguments, timeout=timeout)
-
-
-def _run(
-    *command: str,
-    given: str = "",
-    timeout: float = 60,
-    codes: Collection[int] = (0,),
-    env: Mapping[str, str] | None = None,
-) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            input=given,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except FileNotFoundError as err:
-        raise NoAnswerError(f"{command[0]} is not installed: salt-run image.registry") from err
-    except (OSError, subprocess.TimeoutExpired) as err:
-        raise NoAnswerError(f"{command[0]} failed: {err}") from err
-    if done.returncode not in codes:
-        words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
-        raise NoAnswerError(f"{command[0]} failed: {words or f'status {done.returncode}'}")
-    return done.stdout
 
 
 def _free_port() -> int:

@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from picloud.rejoin.words import plain
-from picloud.workloads.mend import GAVE_UP
-from picloud.workloads.seen import Seen, Service, read
+from picloud.workloads.seen import GAVE_UP, Seen, Service, read
 
 #: Fields that are named of a service that is not as it should be.
 NAMED = 3

@@ -6,18 +6,15 @@ and replicas that are crowded on some nodes since others were lost, and are back
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from operator import add, le
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from picloud.workloads import status
 from picloud.workloads.fleet import Amounts, Swarm
 from picloud.workloads.model import Workload
-from picloud.workloads.seen import ALIVE, GIVEN_UP, WAITING, Seen, Service, seconds
+from picloud.workloads.seen import ALIVE, GAVE_UP, GIVEN_UP, Node, Seen, Service, seconds
 from picloud.workloads.tasks import Task
 
-#: Swarm gave an update up: what was described did not work, and the next highstate tries it again.
-GAVE_UP = ("paused", "rollback_paused", "rollback_started", "rollback_completed")
 #: Seconds that a node has to be back: Swarm may find tasks for it by itself.
 BACK_S = 30
 
@@ -57,10 +54,11 @@ def differences(seen: Seen) -> Differences:
     found = {}
     for name in (*seen.services, *seen.missing):
         service = seen.services.get(name)
+        # What did not work is tried again by the next highstate.
         if name in seen.refused or (service and (service.error or service.update in GAVE_UP)):
             continue
-        if words := status.drift(service):
-            found[name] = words.removeprefix("no: ")
+        if words := status.difference(service):
+            found[name] = words
     return Differences(found, seen.members)
 
 
@@ -86,27 +84,45 @@ def crowded(
     a service that cannot be spread any better is not tried again before that happens again. A node
     without room for a replica beside what runs there gets none.
     """
-    here = [task for task in tasks if task.site == swarm.site]
-    taken = _taken(here, seen)
+    here = {task.name: task for task in tasks if task.site == swarm.site}
+    site = _Site(swarm, seen, here, _placed(seen))
     return [
-        task.name
-        for task in here
-        if (service := seen.services.get(task.name)) is not None
-        and _is_settled(service, workloads[task.name].placement.rebalance_s, now)
-        and _is_crowded(task, seen, swarm, taken, (seconds(service.at), now - BACK_S))
+        name
+        for name, task in here.items()
+        if (service := seen.services.get(name)) is not None
+        and _is_settled(service, workloads[name].placement.rebalance_s, now)
+        and _is_crowded(task, site, _empty(task, site, now))
     ]
 
 
-def _taken(tasks: Iterable[Task], seen: Seen) -> dict[str, Amounts]:
-    """What the tasks on each node take."""
-    needs = {task.name: task.needs for task in tasks}
-    names, found = seen.names(), dict[str, Amounts]()
+class _Site(NamedTuple):
+    """A swarm, what a manager says of it, its tasks by name, and how many run on each node."""
+
+    swarm: Swarm
+    seen: Seen
+    tasks: Mapping[str, Task]
+    placed: Mapping[str, Counter[str]]
+
+    def usable(self) -> list[Node]:
+        """Return the nodes that may run something."""
+        return [
+            node
+            for node in self.seen.nodes
+            if node.state == "ready" and node.availability == "active"
+        ]
+
+    def taken(self, node: str) -> list[Amounts]:
+        """Return what each task on a node needs."""
+        names = self.placed[node].elements()
+        return [self.tasks[name].needs for name in names if name in self.tasks]
+
+
+def _placed(seen: Seen) -> dict[str, Counter[str]]:
+    names = seen.names()
+    found: dict[str, Counter[str]] = {name: Counter() for name in names.values()}
     for one in seen.tasks:
-        if one.service in needs and one.state in ALIVE and one.desired not in GIVEN_UP:
-            node = names.get(one.node, "")
-            more = needs[one.service]
-            cpus, memory, mbps = found.get(node, (0, 0, 0))
-            found[node] = (cpus + more[0], memory + more[1], mbps + more[2])
+        if one.node in names and one.state in ALIVE and one.desired not in GIVEN_UP:
+            found[names[one.node]][one.service] += 1
     return found
 
 
@@ -121,43 +137,34 @@ def _is_settled(service: Service, pace: int, now: float) -> bool:
     )
 
 
-def _is_crowded(
-    task: Task,
-    seen: Seen,
-    swarm: Swarm,
-    taken: Mapping[str, Amounts],
-    between: tuple[float, float],
-) -> bool:
-    """Whether a node that came back in a time has none of what others have too many of."""
-    usable = {
-        node.hostname: node
-        for node in seen.nodes
-        if node.state == "ready" and node.availability == "active"
+def _empty(task: Task, site: _Site, now: float) -> set[str]:
+    """Nodes that are back since the last change of a service, with room for it and none of it."""
+    since = seconds(site.seen.services[task.name].at)
+    room = {host.node: host.room for host in site.swarm.hosts}
+    return {
+        name
+        for node in site.usable()
+        if since < seconds(node.at) < now - BACK_S
+        and (name := node.hostname) in room
+        and not site.placed[name][task.name]
+        and _fits((task.needs, *site.taken(name)), room[name])
     }
-    places = {
-        rack: here
-        for rack, numbers in swarm.candidates(task.selector).items()
-        if (here := [name for n in numbers if (name := swarm.hosts[n].node) in usable])
-    }
-    names = seen.names()
-    counts = Counter(
-        names.get(one.node)
-        for one in seen.tasks
-        if one.service == task.name
-        and one.state in (*ALIVE, *WAITING)
-        and one.desired not in GIVEN_UP
+
+
+def _fits(needs: Iterable[Amounts], room: Amounts) -> bool:
+    return all(sum(kind) <= most for *kind, most in zip(*needs, room, strict=True))
+
+
+def _is_crowded(task: Task, site: _Site, empty: Collection[str]) -> bool:
+    """Whether others have too many of what nodes that came back have none of."""
+    usable = {node.hostname for node in site.usable()}
+    racks = []
+    for numbers in site.swarm.candidates(task.selector).values():
+        here = usable.intersection(site.swarm.hosts[number].node for number in numbers)
+        racks.append({name: site.placed[name][task.name] for name in here})
+    most = max((sum(rack.values()) for rack in racks), default=0)
+    return any(
+        most - sum(rack.values()) > 1 or max(rack.values()) > 1
+        for rack in racks
+        if not rack.keys().isdisjoint(empty)
     )
-    room = {host.node: host.room for host in swarm.hosts}
-    racks = {rack: sum(counts[name] for name in here) for rack, here in places.items()}
-    most = max(racks.values(), default=0)
-    for rack, here in places.items():
-        full = max(counts[name] for name in here)
-        for name in here:
-            at = seconds(usable[name].at)
-            used = taken.get(name, (0, 0, 0))
-            fits = all(map(le, map(add, task.needs, used), room[name]))
-            if counts[name] or not fits or not between[0] < at < between[1]:
-                continue
-            if most - racks[rack] > 1 or full > 1:
-                return True
-    return False

@@ -28,6 +28,9 @@ GIVEN_UP = ("shutdown", "remove")
 #: States of tasks that ended badly.
 FAILED = ("failed", "rejected", "orphaned")
 
+#: States of updates that Swarm gave up, or is taking back.
+GAVE_UP = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
+
 #: Characters of a line of logs at most.
 LONGEST = 2000
 

@@ -185,17 +185,31 @@ def drift(service: Service | None, refused: str = "") -> str:
     """
     if refused:
         return f"no: {'stays as it is' if service else 'is not started'}: {refused}"
-    if service is None:
-        return "no: the swarm has no such service yet"
-    if service.error:
+    if service is not None and service.error:
         return f"not known: {service.error}"
+    found = difference(service)
+    return f"no: {found}" if found else ""
+
+
+def difference(service: Service | None) -> str:
+    """
+    Say in words in what a service differs from its description, as far as that can be told; nothing
+    when it does not.
+
+    service
+        The service, None where it is missing.
+
+    .. code-block:: python
+
+        difference(seen.services["web"])        # "replicas is 1, not 3"
+    """
+    if service is None:
+        return "the swarm has no such service yet"
     if not service.described:
-        return "no: it is described no more"
-    if not service.changes:
-        return ""
+        return "it is described no more"
     said = [_change(field, *values) for field, values in service.changes.items()]
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
-    return f"no: {', '.join(said[:NAMED])}{more}"
+    return f"{', '.join(said[:NAMED])}{more}"
 
 
 def _change(field: str, old: str, new: str) -> str:

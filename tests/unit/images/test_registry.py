@@ -71,16 +71,6 @@ def test_why_states_failed_is_said(text, why):
         registries._changed(text)
 
 
-def test_a_program_that_is_missing_or_fails_is_named():
-    with pytest.raises(NoAnswerError, match=r"nosuch is not installed: salt-run image\.registry"):
-        registries._run("nosuch")
-    with pytest.raises(NoAnswerError, match="sh failed: a b"):
-        registries._run("sh", "-c", "echo a >&2; echo b >&2; exit 3")
-    with pytest.raises(NoAnswerError, match=r"sleep failed: .*timed out"):
-        registries._run("sleep", "5", timeout=0.1)
-    assert registries._run("sh", "-c", "cat; exit 2", given="in", codes=(2,)) == "in"
-
-
 def test_a_file_with_a_login_is_for_its_owner_only(tmp_path):
     registries._write(tmp_path / "auth", "secret")
     assert (tmp_path / "auth").stat().st_mode & 0o777 == 0o600
