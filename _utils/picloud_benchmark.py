@@ -5,20 +5,20 @@ The benchmark at work: nodes are asked through Salt, turn by turn, and what they
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import salt.client
+import picloud_ask
 from picloud.benchmark import measures
 from picloud.benchmark.results import Result
 from picloud.benchmark.turns import Turn
 from picloud.rejoin.words import plain
 from picloud.workloads.seal import Build
-from picloud_watch import NoAnswerError
-from salt.exceptions import SaltClientError
 
 #: Seconds without an answer after which a node is asked whether it is still at work.
 ASK_S = 30
+#: Seconds that a node may take for one test, all its repetitions together.
+LONGEST_S = 3600
 #: What a node tells of itself that stays with its results.
 FACTS = ("kernel", "docker", "board", "card", "load")
 
@@ -149,20 +149,11 @@ class Bench:
     def _fault(self, node: str, text: str) -> None:
         self._faults.setdefault(node, []).append(text)
 
-    def _answers(self, nodes, function, given):  # type: ignore[no-untyped-def]
-        """Yield id, answer and whether it is a failure, as answers come in."""
-        if not nodes:
-            return
-        try:
-            with salt.client.get_local_client(mopts=self._opts) as client:
-                for one in client.cmd_iter(
-                    nodes, f"pibenchmark.{function}", given, timeout=ASK_S, tgt_type="list"
-                ):
-                    for node, said in one.items():
-                        if node in nodes:
-                            yield node, said.get("ret"), bool(said.get("retcode"))
-        except (SaltClientError, OSError) as err:
-            raise NoAnswerError(f"Cannot ask the nodes: {err}; is salt-master running?") from err
+    def _answers(
+        self, nodes: Iterable[str], function: str, given: list[Any]
+    ) -> Iterator[tuple[str, Any, bool]]:
+        asked, name = list(nodes), f"pibenchmark.{function}"
+        return picloud_ask.asked(self._opts, asked, name, given, timeout=ASK_S, longest=LONGEST_S)
 
 
 def _words(said: Any, function: str, node: str) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import salt.client
+import picloud_ask
 from picloud.rejoin.words import plain
 from picloud.workloads.fleet import MANAGER, Swarm
 from picloud_rejoin.keys import KeyStore
 from picloud_watch import NoAnswerError
-from salt.exceptions import SaltClientError
 
 #: Seconds for a manager to answer a question, and to say that it is one.
 ASK_S, INFO_S = 30, 15
+#: How many times as long one may take that says that it is still at it.
+LONGEST = 4
 
 
 class Managers:
@@ -63,7 +64,9 @@ class Managers:
         named = list(self._swarms[site].managers)
         asked = [name for name in named if self._keys.accepted(name) is not None]
         silent, inactive = dict.fromkeys(asked), []
-        for name, said, failed in self._answers(asked, "swarm.info", seconds=INFO_S):
+        for name, said, failed in picloud_ask.asked(
+            self._opts, asked, "swarm.info", timeout=INFO_S, longest=LONGEST * INFO_S
+        ):
             if name not in silent:
                 continue
             del silent[name]
@@ -98,38 +101,25 @@ class Managers:
         site, function, arguments, named
             Where, what, and its arguments.
         seconds
-            How long it may take.
+            How long it may take; a manager that says that it is still at it, four times as long.
 
         NoAnswerError when there is no manager, or when it fails there, in its words.
         """
         name = self.via(site)
-        for _name, said, failed in self._answers(
-            [name], function, arguments, seconds=seconds, kwarg=named
+        for _name, said, failed in picloud_ask.asked(
+            self._opts,
+            [name],
+            function,
+            arguments,
+            timeout=seconds,
+            longest=LONGEST * seconds,
+            kwarg=named,
         ):
             if failed:
                 raise NoAnswerError(f"{name}: {_words(said, function, name)}")
             return said
         self._via.pop(site, None)
         raise NoAnswerError(f"{name} did not say within {seconds} s what came of {function}")
-
-    def _answers(self, names, function, arguments=(), seconds=ASK_S, kwarg=None):  # type: ignore[no-untyped-def]
-        """Yield id, answer and whether it is a failure, as answers come in."""
-        if not names:
-            return
-        try:
-            with salt.client.get_local_client(mopts=self._opts) as client:
-                for one in client.cmd_iter(
-                    names,
-                    function,
-                    arguments,
-                    timeout=seconds,
-                    tgt_type="list",
-                    kwarg=kwarg or {},
-                ):
-                    for name, said in one.items():
-                        yield name, said.get("ret"), bool(said.get("retcode"))
-        except (SaltClientError, OSError) as err:
-            raise NoAnswerError(f"Cannot ask the nodes: {err}; is salt-master running?") from err
 
 
 def _words(said: Any, function: str, name: str) -> str:

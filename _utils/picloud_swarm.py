@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import picloud_ask
 import salt.client
 from picloud import swarms
 from picloud.ledger.swarms import Swarm, Token
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds until nodes that have not answered are asked whether they are still at it.
 ASK_S = 10
+#: Seconds after which nodes that are still at it are waited for no more.
+LONGEST_S = 1800
 #: Nodes that join the swarm of a site at once: Docker Engine gives up a joining after 20 s, which
 #: managers on small boards may need for many.
 AT_ONCE = 8
@@ -345,12 +348,10 @@ class Swarms:
             # Options of an orchestration that a reactor began name "Reactor" as the user, who has
             # no key to publish with: those of the master are read anew.
             with salt.client.get_local_client(self._opts["conf_file"]) as client:
-                for part in client.cmd_iter(
-                    nodes, function, arguments, timeout=ASK_S, tgt_type="list", **more
+                for name, said, _failed in picloud_ask.answers(
+                    client, nodes, function, arguments, timeout=ASK_S, longest=LONGEST_S, **more
                 ):
-                    for name, one in part.items():
-                        if name in nodes and isinstance(one, dict) and "ret" in one:
-                            yield name, one["ret"]
+                    yield name, said
         except SaltClientError as err:
             log.warning("Cannot ask %s of %d nodes: %s", function, len(nodes), err)
 

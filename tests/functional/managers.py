@@ -14,7 +14,7 @@ class Swarm:
         self.tasks = {1: "pi0", 2: "pi14", 3: "pi28"}
         self.replicas, self.described = 3, lambda: 3
 
-    def cmd_iter(self, names, function, arguments, **more):
+    def cmd_iter_no_block(self, names, function, arguments, **more):
         assert more["tgt_type"] == "list"
         for name in names:
             self.asked.append((name, function, *arguments, *more["kwarg"].values()))

@@ -61,7 +61,9 @@ def managers(monkeypatch):
     monkeypatch.setattr(salt.client, "get_local_client", lambda *_args, **_more: client)
 
     def returns(self, names, function, arguments, kwarg=None, **_more):
-        for part in one.cmd_iter(names, function, arguments, tgt_type="list", kwarg=kwarg or {}):
+        for part in one.cmd_iter_no_block(
+            names, function, arguments, tgt_type="list", kwarg=kwarg or {}
+        ):
             yield from ((name, said["ret"]) for name, said in part.items())
 
     monkeypatch.setattr(picloud_swarm.Swarms, "_returns", returns)

@@ -49,7 +49,7 @@ class Nodes:
             self.roles[name] = told["token"].removeprefix("sealed:")
         return {"member": {"result": True, "comment": ""}}
 
-    def cmd_iter(self, tgt, fun, arg=(), tgt_type="glob", **_more):
+    def cmd_iter_no_block(self, tgt, fun, arg=(), tgt_type="glob", **_more):
         assert tgt_type == "list"
         if not self.bus:
             raise SaltClientError("the bus is not there")
@@ -87,7 +87,7 @@ def nodes(ledger, described):
 def swarms(nodes, ledger, described, monkeypatch, tmp_path):
     """The swarms of a master of these nodes; every described node has an accepted key."""
     client = create_autospec(salt.client.LocalClient, instance=True)
-    client.cmd_iter.side_effect = nodes.cmd_iter
+    client.cmd_iter_no_block.side_effect = nodes.cmd_iter_no_block
     monkeypatch.setattr(salt.client, "get_local_client", lambda c_path: nullcontext(client))
     keys = create_autospec(KeyStore, instance=True)
     keys.accepted.side_effect = lambda name: f"key of {name}" if described.node(name) else None
