@@ -130,7 +130,7 @@ test: lint ## every level: check, then integration and lab tests (root)
 	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-apart test-shared && exit $$quick
 
 # Lab tests that start a lab of their own or none, and as many others as take the rest of that time.
-APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py tests/lab/test_shipped.py
+APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py tests/lab/test_spark.py tests/lab/test_shipped.py
 APART_LAB = PICLOUD_TEST_LAB=picloud-more PICLOUD_TEST_SUBNET=10.87.
 TESTS = $(BIN)/pytest --durations=15 -m "not slow"
 
@@ -148,7 +148,7 @@ test-integration: ## those with masters and minions as processes, alone
 test-lab: ## those in containers, alone (root)
 	@$(TESTS) tests/lab
 
-test-slow: venv ## the tests that take minutes: whole cloud, Spark, what a swarm survives (root)
+test-slow: venv ## the tests that take minutes: whole cloud, what a swarm survives (root)
 	@$(BIN)/pytest tests -m slow
 
 bench: venv ## measure, ONLY=pillar|compile|placement|chess|highstate|lab|lab_all|swarm|swarm_all|admission|storm|rejoin; both sides in one run

@@ -1,6 +1,5 @@
 """Spark on real nodes as ``make spark`` brings it: its image, workers that count, and no trace."""
 
-import os
 import re
 from collections import Counter
 
@@ -9,8 +8,6 @@ import pytest
 from lab.apart import Apart
 from lab.swarm import Swarm
 
-pytestmark = pytest.mark.slow  # 300 MB from PyPI, and an image of 560 MB on each node
-
 TEXTS = {"one.txt": "Hello world, hello Pi!\n", "two.txt": "One Pi, two Pis.\n"}
 MANAGERS = ("pi0", "pi14", "pi28")
 
@@ -18,8 +15,7 @@ MANAGERS = ("pi0", "pi14", "pi28")
 @pytest.fixture(scope="module")
 def user(repo):
     """Return a lab apart that is not up; what it leaves is removed."""
-    name = os.environ.get("PICLOUD_TEST_LAB", "picloud-test")[:8] + "-sp"
-    made = Apart(name, repo, repo, os.environ.get("PICLOUD_TEST_SUBNET", "10.86."))
+    made = Apart("picloud-words", repo, repo, "10.86.")
     made.make("down")
     yield made
     made.make("down")

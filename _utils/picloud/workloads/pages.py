@@ -154,7 +154,8 @@ def _summary(made: Plan) -> str:
 
 def load(cloud: Described, made: Plan, drained: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """
-    Return by site how much of each resource is taken, and how much there is.
+    Return by site how much of each resource is taken, and how much there is; in ``balance`` how
+    much network there is for the processors, and how much uplink, in Gb/s for each GHz.
 
     cloud, made
         As for :func:`plan`.
@@ -181,6 +182,13 @@ def load(cloud: Described, made: Plan, drained: Collection[str] = ()) -> dict[st
         }
         uplink = cloud.common.sites[site].uplink_mbps
         found[site]["uplink"] = {"taken": taken["uplink"], "total": uplink}
+        boards = [cloud.common.boards[host.model] for host in swarm.hosts]
+        ghz = sum(board.cpus * board.ghz for board in boards)
+        found[site]["balance"] = {
+            key: most / 1000 / ghz
+            for key, most in (("network", found[site]["mbps"]["total"]), ("uplink", uplink))
+            if ghz and most is not None
+        }
     return found
 
 
@@ -191,4 +199,7 @@ def _load(one: Mapping[str, Mapping[str, Any]]) -> str:
         said.append(f"{UNITS[key]} {taken} of {amount(key, one[key]['total'])}")
     uplink = one["uplink"]
     total = "an unknown speed" if uplink["total"] is None else f"{uplink['total']} Mb/s"
-    return ", ".join([*said, f"uplink {uplink['taken']} of {total}"]).replace("CPU ", "", 1)
+    said.append(f"uplink {uplink['taken']} of {total}")
+    balance = [f"{key} {ratio:.2g}" for key, ratio in one["balance"].items()]
+    more = f"; Gb/s per GHz: {', '.join(balance)}" if balance else ""
+    return ", ".join(said).replace("CPU ", "", 1) + more

@@ -34,7 +34,8 @@ def test_a_plan_has_a_line_for_each_workload_and_a_sum_for_each_site() -> None:
         "",
         "2 workloads, 19 replicas: all fit.",
         "",
-        "  a: 1.9 of 10 CPU, memory 608 of 2560 MB, network 0 of 1600 Mb/s, uplink 0 of 50 Mb/s",
+        "  a: 1.9 of 10 CPU, memory 608 of 2560 MB, network 0 of 1600 Mb/s, uplink 0 of 50 Mb/s;"
+        " Gb/s per GHz: network 0.16, uplink 0.005",
     ]
 
 
@@ -48,7 +49,7 @@ def test_what_does_not_fit_has_its_reason() -> None:
         " (placement.models: 6 ruled out); CPU is short on 1 node: a replica takes 5 CPU, and n6"
         " has most left, 4 CPU, so 1 CPU are missing"
     ) in shown
-    assert shown[-1].endswith("uplink 0 of an unknown speed")
+    assert shown[-1].endswith("uplink 0 of an unknown speed; Gb/s per GHz: network 0.16")
 
 
 def test_a_description_without_workloads() -> None:
