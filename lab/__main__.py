@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import re
 import shlex
 import signal
@@ -40,18 +39,11 @@ def down(settings: Settings) -> None:
     console.say(f"what was done is in {settings.log}, until the next lab is made or make clean")
 
 
-def _replace(*command: str) -> None:
-    """Become another program."""
-    sys.stdout.flush()
-    full = shell.program(command)
-    os.execvp(full[0], full)
-
-
 def _docker_exec(container: str, *command: str) -> None:
     tty = ["--interactive", "--tty"] if sys.stdin.isatty() else []
     if not shell.succeeds(["docker", "exec", container, "true"]):
         raise LabError(f"{container} does not run", "run: make up")
-    _replace("docker", "exec", *tty, container, *command)
+    shell.become(["docker", "exec", *tty, container, *command])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,7 +100,7 @@ def _clean(settings: Settings) -> None:
 def _work(settings: Settings, options: argparse.Namespace) -> int:
     """Have nodes work for whoever asks."""
     if options.command == "chess":
-        return chess.run(settings, options.fen, options.pgn, options.depth)
+        chess.run(settings, options.fen, options.pgn, options.depth)
     return spark.run(settings, options.files, options.subnet)
 
 

@@ -1,17 +1,16 @@
 """``make chess``: ask the fronts of the chess analysis on the lab's nodes; it starts them first."""
 
 import http.client
-import os
-import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from picloud.cloud import Cloud
 
-from lab import console, description, lock, workloads
+from lab import console, description, lock, shell, workloads
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -44,9 +43,9 @@ def fronts(cloud: Cloud, running: dict[str, str]) -> list[str]:
     return [f"http://{address}:{workload.publish[0].published}" for address in running.values()]
 
 
-def run(settings: Settings, fen: str, pgn: str, depth: str) -> int:
+def run(settings: Settings, fen: str, pgn: str, depth: str) -> NoReturn:
     """
-    Ask for the analysis of a position or a game, and print it; return the exit status.
+    Ask for the analysis of a position or a game, and end with printing it.
 
     fen, pgn
         The position, or a file with the game.
@@ -68,14 +67,12 @@ def run(settings: Settings, fen: str, pgn: str, depth: str) -> int:
     if not answers(urls, 0):
         with lock.nodes(settings, running), console.step("chess") as now:
             now.result = start(settings, cloud, list(running), urls)
-    return _ask(settings, urls, ["--pgn", pgn] if pgn else [fen], depth)
+    _ask(settings, urls, ["--pgn", pgn] if pgn else [fen], depth)
 
 
-def _ask(settings: Settings, urls: Sequence[str], what: list[str], depth: str) -> int:
+def _ask(settings: Settings, urls: Sequence[str], what: list[str], depth: str) -> NoReturn:
     command = [sys.executable, "-m", "picloud_chess.ask", ",".join(urls), *what, "--depth", depth]
-    programs = settings.checkout / "salt" / "workloads"
-    env = {**os.environ, "PYTHONPATH": str(programs)}
-    return subprocess.run(command, env=env, check=False).returncode
+    shell.become(command, PYTHONPATH=str(settings.checkout / "salt" / "workloads"))
 
 
 def start(settings: Settings, cloud: Cloud, nodes: Sequence[str], urls: Sequence[str]) -> str:

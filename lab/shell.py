@@ -1,11 +1,14 @@
 """Run programs: output to the lab's log, failures as LabError."""
 
+import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from lab.errors import LabError
 
@@ -18,6 +21,20 @@ def program(command: Sequence[str]) -> list[str]:
     """The command with Debian's own program in place of another one of the same name."""
     own = _DEBIAN.get(command[0])
     return [str(own) if own and own.exists() else command[0], *command[1:]]
+
+
+def become(command: Sequence[str], **environment: str) -> NoReturn:
+    """
+    Become another program: Ctrl-C is its own matter then, and so is how it ends.
+
+    command
+        The program and its arguments.
+    environment
+        Variables beside those of this process.
+    """
+    sys.stdout.flush()
+    full = program(command)
+    os.execvpe(full[0], full, {**os.environ, **environment})
 
 
 def log_to(path: Path, anew: bool = False) -> None:

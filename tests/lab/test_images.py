@@ -209,9 +209,10 @@ def test_a_lost_registry_is_filled_again_with_the_same_bytes(registry: Apart):
 @pytest.mark.slow
 def test_one_name_runs_on_every_architecture(registry: Apart):
     """Emulated, so it takes minutes; a lab node runs what a Pi 1 runs, by the same emulation."""
-    describe(registry, "4", "text 4", "amd64", "armel")
+    machines = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l", "armel": "armv7l"}
+    describe(registry, "4", "text 4", *machines)
     wider = "/etc/salt/master.d/wider.conf"
-    text = "picloud_images: {archs: [amd64, armel]}"
+    text = f"picloud_images: {{archs: [{', '.join(machines)}]}}"
     registry.execute("head", "sh", "-c", f"echo '{text}' >{wider}")
     try:
         assert "registry-packages" in registry.run("image.registry")["changed"]  # QEMU
@@ -220,8 +221,9 @@ def test_one_name_runs_on_every_architecture(registry: Apart):
         registry.execute("head", "rm", wider)
     name = "head.pi.example:5000/picloud/hello"
     assert run(registry, f"{name}@{made['digest']}") == "text 4"
-    arm = f"{name}@{made['platforms']['armel']['digest']}"
-    assert run(registry, arm, "uname", "-m") == "armv7l"
+    for arch, machine in machines.items():
+        alone = f"{name}@{made['platforms'][arch]['digest']}"
+        assert run(registry, alone, "uname", "-m") == machine
     work = told(registry)
     assert work["services"]["web"]["image"] == f"{name}:4@{made['digest']}"
     assert "web" not in work["refused"]

@@ -19,6 +19,7 @@ from picloud_chess import pages as chess_pages
 from lab import web
 from lab.apart import Apart
 from lab.swarm import LABEL, Swarm
+from tests.lab.boinc_project import Project
 
 NODES = ("pi0", "pi1", "pi2")
 IMAGES = ("boinc", "chess", "haproxy", "redis", "sensors", "web")
@@ -46,6 +47,8 @@ GAME = """[White "Morphy"]
 10. Nxb5 cxb5 *
 """
 DEPTH = "14"
+#: What BOINC says of its projects, and that there is none.
+STATE, IDLE = ("boinccmd", "--get_state"), re.compile(r"= Projects =+\s+=+ Applications =")
 
 
 def url(lab: Apart, node: str, port: int) -> str:
@@ -200,14 +203,40 @@ def test_boinc_idles_says_so_and_lets_nobody_in(shipped: Apart):
     (node,) = Swarm(shipped, ["pi0"]).running("boinc")
     idle = (node, "no project is attached, so it idles; see docs/boinc.md")
     assert idle in said(shipped, "boinc")
-    state = inside(shipped, "boinc", "boinccmd", "--get_state")
-    assert re.search(r"= Projects =+\s+=+ Applications =", state), state
+    state = inside(shipped, "boinc", *STATE)
+    assert IDLE.search(state), state
     guess = ("boinccmd", "--passwd", "guessed", "--set_run_mode", "auto")
     assert inside(shipped, "boinc", *guess, check=False) == ""
     assert len(inside(shipped, "boinc", "cat", "gui_rpc_auth.cfg").strip()) == 32
     # What it does lies in a volume of the node.
     volumes = shipped.execute(node, "docker", "volume", "ls", "--quiet").stdout.split()
     assert "boinc" in volumes
+
+
+def attach(lab: Apart, line: str) -> None:
+    """Give BOINC another secret."""
+    path = lab.checkout / "pillar/cloud/workloads/secrets/boinc.sls"
+    described = json.dumps({"secrets": {"boinc-project": {"contents": line}}})
+    path.write_text(f"{described}\n", "utf-8")
+    Swarm(lab, ["pi0"]).apply()
+    lab.salt("pi0", "swarmservice.wait", "boinc", "timeout=60")
+
+
+def test_boinc_does_the_task_of_a_project_and_idles_again(shipped: Apart):
+    account = "0123456789abcdef0123456789abcdef"
+    with Project(f"{shipped.subnet}0.1", "Four words in all.\n") as project:
+        attach(shipped, f"{project.url} {account}")
+        try:
+            shipped.wait("its task is done", lambda: project.done, 180)
+        except AssertionError as err:
+            raise AssertionError(said(shipped, "boinc")) from err
+        finally:
+            attach(shipped, "none")
+    assert [(one.status, one.account) for one in project.done] == [("0", account)]
+    assert project.uploaded == b"4\n"
+    shipped.wait("it idles again", lambda: inside(shipped, "boinc", *STATE, check=False), 60)
+    assert IDLE.search(inside(shipped, "boinc", *STATE))
+    assert account not in str(said(shipped, "boinc"))
 
 
 def test_a_game_is_analysed_by_several_nodes(analysis):

@@ -55,7 +55,8 @@ def preferences(env: Mapping[str, str]) -> Preferences:
 
 def override(wanted: Preferences, total_mb: float) -> str:
     """
-    Return ``global_prefs_override.xml``, which goes before what the project's pages say.
+    Return ``global_prefs_override.xml``, which goes before what the project's pages say. Work goes
+    on while others use the node's processor: the container has its limit and the lowest priority.
 
     wanted
         What BOINC may take.
@@ -67,6 +68,7 @@ def override(wanted: Preferences, total_mb: float) -> str:
         "<global_preferences>\n"
         "  <run_on_batteries>1</run_on_batteries>\n"
         "  <run_if_user_active>1</run_if_user_active>\n"
+        "  <suspend_cpu_usage>0</suspend_cpu_usage>\n"
         f"  <ram_max_used_busy_pct>{percent:.3f}</ram_max_used_busy_pct>\n"
         f"  <ram_max_used_idle_pct>{percent:.3f}</ram_max_used_idle_pct>\n"
         f"  <disk_max_used_gb>{wanted.disk_gb}</disk_max_used_gb>\n"

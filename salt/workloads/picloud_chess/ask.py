@@ -127,6 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AskError, OSError) as err:
         print(f"no analysis: {err}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; ask again, and what was found is used", file=sys.stderr)
+        return 130
     print(json.dumps(said, indent=2) if given.json else text(said))
     return 0
 

@@ -98,6 +98,7 @@ def test_a_folder_as_debian_has_it_is_made_safe_once(tmp_path):
     config = ElementTree.fromstring((folder / "cc_config.xml").read_text())
     assert config.findtext("options/ncpus") == "2"
     prefs = ElementTree.fromstring((folder / "global_prefs_override.xml").read_text())
+    assert prefs.findtext("suspend_cpu_usage") == "0"
     assert prefs.findtext("ram_max_used_busy_pct") == "25.000"
     start.prepare(folder, None, {}, 512.0)
     assert password.read_text() == first
