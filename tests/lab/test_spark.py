@@ -15,7 +15,7 @@ MANAGERS = ("pi0", "pi14", "pi28")
 @pytest.fixture(scope="module")
 def user(repo):
     """Return a lab apart that is not up; what it leaves is removed."""
-    made = Apart("picloud-words", repo, repo, "10.86.")
+    made = Apart("picloud-sp", repo, repo, "10.86.")
     made.make("down")
     yield made
     made.make("down")
