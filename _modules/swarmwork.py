@@ -38,7 +38,8 @@ def described():
     """
     Return what the master describes for this swarm: ``services`` by name; ``refused``: why a
     service is not to be applied now, by name; ``nodes``: role, labels and availability by hostname;
-    and ``digest``, see :py:func:`digest`.
+    and ``digest``, see :py:func:`digest`. While the description is broken it is the last good one,
+    which is in force then.
 
     CLI Example:
 
@@ -47,7 +48,7 @@ def described():
         salt pi0 swarmwork.described
     """
     pillar = __salt__["pillar.items"](unmask=True)
-    if pillar.get("_errors"):
+    if pillar.get("_errors") and not (pillar.get("picloud") or {}).get("last_good"):
         raise CommandExecutionError(
             "the master gives no sound pillar: see salt-run picloud.validate there"
         )

@@ -84,6 +84,9 @@ def ext_pillar(minion_id, pillar, path=None):
         data["picloud"]["swarm"] = _swarm(data["picloud"])
         del data["picloud"]["members"]
     data["picloud"] = told.tell(data["picloud"], __opts__)
+    if faults and not unknown:
+        # Highstates stop, but what runs is still looked at, and drained, by what is in force.
+        data["picloud"]["last_good"] = True
     if faults or unknown:
         data["_errors"] = [_reason(faults) if faults else unknown]
     return data

@@ -181,7 +181,7 @@ def test_a_broken_description_keeps_the_last_good_view_and_adds_errors(compile_p
     good = compile_pillar("pi3")["picloud"]
     break_it(cloud)
     pillar = compile_pillar("pi3")
-    assert pillar["picloud"] == good
+    assert pillar["picloud"] == {**good, "last_good": True}
     assert pillar["ordinary"] == "pillar"
     (reason,) = pillar["_errors"]
     assert "racks/rack1.sls:12: racks.rack1.nodes.left/1.adress" in reason

@@ -67,6 +67,8 @@ def task(engine, name, slot, state="running", **more):
 def test_what_is_described_is_asked_of_the_master(told, pillar, said):
     assert swarmwork.described()["services"] == {"web": SPEC}
     assert swarmwork.described()["refused"] == {}
+    told["_errors"], told["picloud"]["last_good"] = ["broken"], True
+    assert swarmwork.described()["services"] == {"web": SPEC}
     told.clear()
     told.update(pillar)
     with pytest.raises(CommandExecutionError, match=said):
