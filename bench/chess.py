@@ -22,7 +22,7 @@ from lab.swarm import Swarm
 
 NODES = ("pi0", "pi1", "pi2", "pi3")
 MIDDLE = "r1bq1rk1/pp2bppp/2n1pn2/3p4/3P4/2NB1N2/PP3PPP/R1BQ1RK1 w - - 0 10"
-DEPTH = 11
+DEPTH = 12
 #: Share of a processor that a node has, and how often each side is measured.
 SHARE, ROUNDS = 0.25, 3
 _PERIOD_US = 100_000
