@@ -17,7 +17,7 @@ from lab.apart import Apart
 from lab.swarm import Swarm
 
 MANAGER, VICTIMS = "pi0", ("pi1", "pi2", "pi3")
-REPLICAS, SERVICES, ROUNDS = 12, 50, 7
+REPLICAS, SERVICES, AT_ONCE, ROUNDS = 12, 50, 10, 7
 HIGHSTATE = {"name": "own", "node": MANAGER, "function": "state.highstate", "arguments": []}
 
 
@@ -39,6 +39,16 @@ def describing(replicas: dict[str, int]) -> str:
     return json.dumps({"container_images": images, "workloads": workloads})
 
 
+def services(number: int) -> dict[str, int]:
+    """
+    Return so many services with one replica each.
+
+    number
+        How many.
+    """
+    return {f"service{one}": 1 for one in range(number)}
+
+
 def figures() -> Iterator[Figure]:
     """Yield ``heal_s`` and ``services50_vs_none``."""
     with (
@@ -50,7 +60,10 @@ def figures() -> Iterator[Figure]:
         swarm = Swarm(lab, [MANAGER])
         healed = _healed(swarm)
         before = _highstate(swarm, {})
-        many = _highstate(swarm, {f"service{number}": 1 for number in range(SERVICES)})
+        # All of them at once keep Docker Engine from answering for more than a minute.
+        for number in range(AT_ONCE, SERVICES, AT_ONCE):
+            _describe(swarm, services(number))
+        many = _highstate(swarm, services(SERVICES))
         none = statistics.mean((before, _highstate(swarm, {})))
     yield Figure(
         "heal_s",
