@@ -32,6 +32,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 #: What a text holds when Jinja has something to do in it (Jinja's default delimiters).
 _JINJA = re.compile(r"\{[{%#]")
 _LINE_OPTIONS = ("line_statement_prefix", "line_comment_prefix")
+#: What Swarm fills in itself, in the words of its own templates, and Jinja cannot read.
+_SWARMS = re.compile(r"\{\{-?\s*\.")
+#: Messages of gpg that go on with what the file holds.
+_GPG_SHOWS = re.compile(
+    r"\b(armor header|unexpected armor|escaped line|radix64 character|invalid packet)\b.*"
+)
 _CONTEXT = {"_pillar_rend": True}
 #: Salt's loggers of failed renderings.
 _LOUD = ("salt.utils.templates", "salt.loaded.int.render.gpg")
@@ -246,7 +252,7 @@ class _Renderer:
                     **options,
                 )
         except SaltRenderError as error:
-            raise _render_error(error) from error
+            raise _render_error(error, path) from error
         return made.read() if hasattr(made, "read") else made
 
     def _data(self, stages: list[tuple[str, str]], data: Any, path: Path) -> Any:
@@ -288,16 +294,22 @@ def _quiet() -> Iterator[None]:
             logger.disabled = disabled
 
 
-def _render_error(error: SaltRenderError) -> load.RenderError:
+def _render_error(error: SaltRenderError, path: Path) -> load.RenderError:
     """Say in one line what a renderer could not do; ciphertext is left out."""
     text = str(error.error if isinstance(error.error, str) else error)
     if "GPG unavailable" in text:
         return load.RenderError("gpg is not installed on the master (apt-get install gnupg)")
     said = re.findall(r"gpg: ((?:(?!\\n).)*)", text)
     if said:
-        return load.RenderError("; ".join(dict.fromkeys(line.strip(" '\"") for line in said)))
+        lines = (_GPG_SHOWS.sub(r"\1", line).strip(" '\"") for line in said)
+        return load.RenderError("; ".join(dict.fromkeys(lines)))
     line = error.line_num if isinstance(error.line_num, int) else 0
     if isinstance(error.__context__, jinja2.TemplateNotFound):
         missing = error.__context__.name
         return load.RenderError(f"there is no {missing} in the folder of the description", line)
-    return load.RenderError(text.partition("\n")[0].partition("; line ")[0].strip(), line)
+    message = text.partition("\n")[0].partition("; line ")[0].strip()
+    written = path.read_text(encoding="utf-8").splitlines()
+    if 0 < line <= len(written) and _SWARMS.search(written[line - 1]):
+        remedy = "write what Swarm is to fill in as {% raw %}{{.Node.Hostname}}{% endraw %}"
+        return load.RenderError(message, line, remedy)
+    return load.RenderError(message, line)

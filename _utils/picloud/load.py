@@ -71,12 +71,15 @@ class RenderError(Exception):
         Why, in words.
     line
         The line in the source file, from 1; 0 where it is not known.
+    remedy
+        What to do about it.
     """
 
-    def __init__(self, message: str, line: int = 0) -> None:
+    def __init__(self, message: str, line: int = 0, remedy: str = "correct the template") -> None:
         super().__init__(message)
         self.message = message
         self.line = line
+        self.remedy = remedy
 
 
 Render = Callable[[Path], Rendered]
@@ -288,9 +291,10 @@ def read_file(reader: Reader, name: str, cache: Cache | None = None) -> SourceFi
         return _read_file(reader, name, cache)
     except RenderError as error:
         problem = f"cannot be rendered: {error.message}"
-        return _broken(name, "template", problem, "correct the template", error.line)
-    except UnicodeDecodeError:
-        return _broken(name, "unreadable-file", "is not UTF-8 text", "save it as UTF-8")
+        return _broken(name, "template", problem, error.remedy, error.line)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return _broken(name, "unreadable-file", "is not UTF-8 text", "save it as UTF-8", line)
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         return _broken(name, "unreadable-file", problem, "correct its owner and mode, or remove it")

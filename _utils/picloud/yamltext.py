@@ -81,7 +81,8 @@ class _Builder:
                 self.odd = True
             else:
                 self.odd = True
-                made[str(key.value)] = self.value(value)
+                if isinstance(key, yaml.ScalarNode):
+                    made[str(key.value)] = self.value(value)
         if len(made) != len(pairs):
             self.odd = True
         if self.odd:
@@ -214,7 +215,12 @@ def _oddities(node: yaml.Node, path: Path, seen: set[int]) -> Iterator[Problem]:
             yield from _oddities(value, path, seen)
             continue
         if not isinstance(key, yaml.ScalarNode):
-            yield _problem("unquoted-key", here, "has a key that is not text", "write text", path)
+            kind = "a list" if isinstance(key, yaml.SequenceNode) else "a mapping"
+            problem, remedy = (
+                f"has a key that is {kind}, not text",
+                "write text, or put it in quotes",
+            )
+            yield _problem("unquoted-key", here, problem, remedy, path)
             continue
         if key.tag != _STR:
             kind = _reading(key)

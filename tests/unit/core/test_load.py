@@ -92,6 +92,13 @@ def test_what_only_looks_like_a_secret(tmp_path: Path, text: str) -> None:
     assert source(tmp_path, a_sls=text).files[0].problems == ()
 
 
+def test_text_that_is_no_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.sls").write_bytes(b"cloud:\n  name: caf\xe9\n")
+    with pytest.raises(DescriptionError) as caught:
+        build(load.read(tmp_path))
+    assert "a.sls:2: is not UTF-8 text; save it as UTF-8" in str(caught.value)
+
+
 def test_a_template_error_has_its_line(tmp_path: Path) -> None:
     def render(path: Path) -> load.Rendered:
         raise load.RenderError("no such filter", 3)

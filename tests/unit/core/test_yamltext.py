@@ -78,6 +78,16 @@ def test_oddities(text: str, rule: str, line: int) -> None:
     assert [(problem.rule, problem.line) for problem in problems] == [(rule, line)]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: {[b, c]: 1}", "a list"), ("a: {{b: c}: 1}", "a mapping"), ("{[b]: {d: 1}}", "a list")],
+)
+def test_a_key_that_holds_others_is_named_in_words(text: str, words: str) -> None:
+    data, (problem,) = parse(text)
+    assert problem.problem == f"has a key that is {words}, not text"
+    assert "Node" not in repr(data)
+
+
 def test_merge_keys_are_allowed_and_doubles_beside_them_found() -> None:
     data, problems = parse("x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}\nz: {<<: [*x, {c: 4}]}")
     assert problems == []

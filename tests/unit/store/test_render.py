@@ -1,5 +1,6 @@
 """Files go through Salt's renderers: Jinja, gpg and what their first line says."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -87,6 +88,15 @@ def test_a_jinja_syntax_error_is_named_with_its_line(root, render):
     assert (fault.file, fault.line) == ("racks/rack3.sls", 11)
     assert "endfro" in fault.problem
     assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize("text", ["{{.Node.Hostname}}", "{{ .Task.Slot }}", "{{- .Task.Slot }}"])
+def test_a_template_of_swarms_own_is_said_to_need_raw(root, render, text):
+    file = root / "racks" / "rack3.sls"
+    file.write_text(f"#\nworkloads: {{web: {{env: {{A: '{text}'}}}}}}\n")
+    (fault,) = faults(root, render)
+    assert (fault.file, fault.line, fault.rule) == ("racks/rack3.sls", 2, "template")
+    assert "{% raw %}{{.Node.Hostname}}{% endraw %}" in fault.remedy
 
 
 @pytest.mark.parametrize("name", ["grains.id", "pillar.secret"])
@@ -204,6 +214,15 @@ def test_without_the_key_the_reason_is_named_and_no_ciphertext(root, opts, secre
     assert "BEGIN PGP" not in str(fault)
     assert "\n" not in str(fault)
     assert "decrypt" in fault.problem
+
+
+@pytest.mark.parametrize("line", ["Hunter2: hush", "hunter2", "\n          hunter2-!"])
+def test_a_broken_message_is_not_shown(root, opts, secret, line):
+    text = secret.read_text()
+    secret.write_text(text.replace("MESSAGE-----\n", f"MESSAGE-----\n          {line}\n", 1))
+    (fault,) = faults(root, picloud_salt.render(opts, root))
+    assert (fault.file, fault.rule) == ("secrets/docker.sls", "data-stage")
+    assert not re.search("hunter2|hush|character 2D|ctb", str(fault), re.IGNORECASE)
 
 
 def test_without_gpg_the_package_is_named(root, opts, secret, monkeypatch):
