@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from picloud import daemon, schema
-from picloud.checks import hardware, kept, workloads
+from picloud.checks import hardware, images, kept, workloads
 from picloud.checks.context import Known, overrides
 from picloud.faults import OTHER, RAW, Path, Problem
 from picloud.suggest import closest, remedy
@@ -251,6 +251,7 @@ CHECKS = (
     parts,
     sections_needed,
     *hardware.CHECKS,
+    *images.CHECKS,
     *workloads.CHECKS,
     kept.roles,
 )

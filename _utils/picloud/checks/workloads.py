@@ -1,5 +1,5 @@
 """
-Checks of workloads and container images, as far as they do not depend on the racks.
+Checks of workloads, as far as they do not depend on the racks.
 """
 
 from __future__ import annotations
@@ -21,25 +21,6 @@ TAKEN = {
     "7946/tcp": "Docker Swarm",
     "7946/udp": "Docker Swarm",
 }
-
-
-def images(known: Known) -> Iterator[Problem]:
-    """Images and files have one origin, and a version that is blocked everywhere is refused."""
-    for name, image in known.common.container_images.items():
-        base = ("container_images", name)
-        files = image.build.files.items() if image.build else ()
-        if image.build and image.copy_of:
-            problem = "is built here, and cannot be the copy of another one as well"
-            yield Problem((*base, "copy_of"), "image-origin", problem, "leave out one of them")
-        for path, file in files:
-            if (file.contents is None) == (file.source is None):
-                problem = "has both contents and source" if file.source else "holds nothing"
-                advice = "give it either contents or source"
-                yield Problem((*base, "build", "files", path), "image-file", problem, advice)
-        if not allowed_archs(image):
-            blocked = next(one for one in image.blocked if one.reason)
-            problem = f"version {image.tag} is blocked: {blocked.reason}"
-            yield Problem((*base, "tag"), "blocked-image", problem, f"use {blocked.use}")
 
 
 def references(known: Known) -> Iterator[Problem]:
@@ -187,4 +168,4 @@ def limits(known: Known) -> Iterator[Problem]:
                 yield Problem(path, "limit-too-small", problem, "raise it, or lower the other")
 
 
-CHECKS = (images, references, modes, anti_affinity, archs, ports, mounts, limits)
+CHECKS = (references, modes, anti_affinity, archs, ports, mounts, limits)

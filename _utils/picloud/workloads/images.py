@@ -103,4 +103,19 @@ def reference(entry: str, image: ContainerImage) -> str:
     'picloud/web:1'
     """
     digest = f"@{image.digest}" if image.digest else ""
-    return f"{image.name or f'picloud/{entry}'}:{image.tag}{digest}"
+    return f"{tagged(entry, image)}{digest}"
+
+
+def tagged(entry: str, image: ContainerImage) -> str:
+    """
+    Return the name and tag of an image, under which a registry keeps it.
+
+    entry
+        Its name in the description.
+    image
+        What the description says of it.
+
+    >>> tagged("web", ContainerImage(tag="1", archs=("armhf",), digest=f"sha256:{'0' * 64}"))
+    'picloud/web:1'
+    """
+    return f"{image.name or f'picloud/{entry}'}:{image.tag}"
