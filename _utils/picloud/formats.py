@@ -82,6 +82,9 @@ LINE = r"^[^\r\n\x00]*$"
 #: Any text that can be an argument or a variable of a process.
 TEXT = r"^[^\x00]*$"
 
+#: What a whole number is at most, where nothing else is said: what any C program takes.
+MOST = 2**31 - 1
+
 FORMATS: dict[str, Format] = {
     LABEL: Format(
         "bad-name",
@@ -207,9 +210,10 @@ Digest = Annotated[str, _text(DIGEST)]
 Variable = Annotated[str, _text(VARIABLE)]
 FileMode = Annotated[str, _text(FILE_MODE)]
 Text = Annotated[str, _text(TEXT)]
+Contents = Annotated[str, _text(TEXT), Field(min_length=1)]
 Option = Annotated[str, _text(OPTION)]
 Word = Annotated[str, _text(WORD)]
 Line = Annotated[str, _text(LINE)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[int, Field(strict=True, ge=1)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+Positive = Annotated[int, Field(strict=True, ge=1, le=MOST)]
 Many = Annotated[tuple[Item, ...], Strict(False)]

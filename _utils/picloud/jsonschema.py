@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from picloud.formats import FORMATS
+from picloud.formats import FORMATS, MOST
 from picloud.schema import PART_MODELS, RESERVED, SECTIONS, Description
 
 Json = dict[str, Any]
@@ -186,7 +186,7 @@ def _type(node: Json) -> str:
 
 
 def _range(node: Json) -> str:
-    if "minimum" in node and "maximum" in node:
+    if "minimum" in node and node.get("maximum", MOST) < MOST:
         return f" {node['minimum']} to {node['maximum']}"
     return f", {node['minimum']} or more" if "minimum" in node else ""
 

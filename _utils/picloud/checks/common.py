@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from picloud import daemon, schema
-from picloud.checks import hardware, images, kept, workloads
+from picloud.checks import containers, hardware, images, kept, overlays, workloads
 from picloud.checks.context import Known, overrides
 from picloud.faults import OTHER, RAW, Path, Problem
 from picloud.suggest import closest, remedy
@@ -252,6 +252,8 @@ CHECKS = (
     sections_needed,
     *hardware.CHECKS,
     *images.CHECKS,
+    *overlays.CHECKS,
     *workloads.CHECKS,
+    *containers.CHECKS,
     kept.roles,
 )

@@ -152,6 +152,8 @@ def _value(path: Path, loc: Path, detail: ErrorDetails) -> Problem:
     if kind == "string_pattern_mismatch":
         form = FORMATS[str(context["pattern"])]
         return Problem(path, form.rule, f"{show(value)} {form.what}", form.remedy)
+    if kind == "string_too_short":
+        return Problem(path, "empty-value", "is empty", "write what it holds")
     if kind == "too_short":
         return Problem(path, "out-of-range", "is empty", "name at least one")
     bounds = [f"{words} {context[key]}" for key, words in _BOUNDS.items() if key in context]

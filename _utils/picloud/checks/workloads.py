@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from picloud.checks.context import Known
 from picloud.faults import OTHER, Path, Problem
 from picloud.suggest import remedy
-from picloud.workloads.model import Workload
 from picloud.workloads.tasks import allowed_archs
 
 #: Ports of every node that are taken: SSH, and Swarm itself
@@ -118,45 +117,6 @@ def ports(known: Known) -> Iterator[Problem]:
             seen.setdefault(text, path)
 
 
-def mounts(known: Known) -> Iterator[Problem]:
-    """Mounts have what their type needs, and no two things are in one place of a container."""
-    for name, one in known.common.workloads.items():
-        base = ("workloads", name)
-        for number, mount in enumerate(one.mounts):
-            path = (*base, "mounts", number)
-            if mount.type == "bind" and not (mount.source or "").startswith("/"):
-                problem = "a bind mount needs a folder of the node"
-                yield Problem(path, "mount-source", problem, "add source: /path/on/the/node")
-            elif mount.type == "volume" and "/" in (mount.source or ""):
-                problem = f"{mount.source} is a path, and a volume has a name"
-                yield Problem((*path, "source"), "mount-source", problem, "add type: bind")
-            elif mount.type == "tmpfs" and mount.source is not None:
-                problem = "a tmpfs has no source"
-                yield Problem((*path, "source"), "mount-source", problem, "leave it out")
-            if mount.size_mb is not None and mount.type != "tmpfs":
-                problem = f"only a tmpfs has a size, and this is a {mount.type}"
-                yield Problem((*path, "size_mb"), "mount-source", problem, "leave it out")
-        yield from _targets(base, one)
-
-
-def _targets(base: Path, one: Workload) -> Iterator[Problem]:
-    found: list[tuple[Path, str]] = [
-        ((*base, "mounts", number), mount.target) for number, mount in enumerate(one.mounts)
-    ]
-    found += [((*base, "configs", name), file.target) for name, file in one.configs.items()]
-    for number, file in enumerate(one.secrets):
-        target = file.target or file.source
-        place = target if target.startswith("/") else f"/run/secrets/{target}"
-        found.append(((*base, "secrets", number), place))
-    seen: dict[str, Path] = {}
-    for path, target in found:
-        if target in seen:
-            problem = f"{target} is taken in the container, at {OTHER}"
-            advice = "give one of them another target"
-            yield Problem(path, "duplicate-target", problem, advice, other=seen[target])
-        seen.setdefault(target, path)
-
-
 def limits(known: Known) -> Iterator[Problem]:
     """No limit is below what a replica is given."""
     for name, one in known.common.workloads.items():
@@ -168,4 +128,4 @@ def limits(known: Known) -> Iterator[Problem]:
                 yield Problem(path, "limit-too-small", problem, "raise it, or lower the other")
 
 
-CHECKS = (references, modes, anti_affinity, archs, ports, mounts, limits)
+CHECKS = (references, modes, anti_affinity, archs, ports, limits)

@@ -15,7 +15,10 @@ from pydantic import Field
 from picloud import formats as f
 from picloud.parts import Arch, Model
 
-Cpus = Annotated[float, Field(gt=0, le=64)]
+#: Swarm counts cores by the thousandth, and Docker starts no container with less than 6 MB.
+Cpus = Annotated[float, Field(ge=0.001, le=64)]
+Memory = Annotated[int, Field(strict=True, ge=6, le=10**6)]
+Megabytes = Annotated[int, Field(strict=True, ge=1, le=10**6)]
 Seconds = Annotated[float, Field(ge=0, le=86400)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
@@ -25,7 +28,7 @@ class Resources(Model):
 
     cpus: Cpus = 0.1
     """Cores."""
-    memory_mb: f.Positive = 32
+    memory_mb: Memory = 32
     """Memory in MB; a replica that takes more is stopped, unless `limits.memory_mb` says more."""
     mbps: f.Count = 0
     """Share of the node's network in Mb/s."""
@@ -38,7 +41,7 @@ class ResourceLimits(Model):
 
     cpus: Cpus | None = None
     """Cores; no limit when left out."""
-    memory_mb: f.Positive | None = None
+    memory_mb: Memory | None = None
     """Memory in MB, `resources.memory_mb` when left out."""
     pids: f.Positive | None = None
     """Processes and threads; no limit when left out."""
@@ -84,14 +87,14 @@ class Mount(Model):
     """A folder in the container that is not the image's."""
 
     target: f.AbsolutePath
-    """The folder in the container."""
+    """The folder in the container, not `/` itself."""
     type: Literal["volume", "bind", "tmpfs"] = "volume"
     """`volume`: Docker keeps it on the node; `bind`: a folder of the node; `tmpfs`: in memory."""
     source: f.Word | None = None
     """Name of the volume, or path of the node's folder."""
     read_only: bool = False
     """Whether the container cannot write there."""
-    size_mb: f.Positive | None = None
+    size_mb: Megabytes | None = None
     """Most that a tmpfs takes, in MB."""
 
 
@@ -99,7 +102,8 @@ class Healthcheck(Model):
     """How Docker sees that a replica works: one that does not is replaced."""
 
     test: Annotated[f.Many[f.Text], Field(min_length=1)]
-    """The command, word by word; it ends with 0 when all is well."""
+    """The command itself, word by word, as in `[sh, -c, "wget -q localhost"]`; it ends with 0 when
+    all is well."""
     interval_s: Seconds = 30
     """Seconds between two checks."""
     timeout_s: Seconds = 30
@@ -175,8 +179,8 @@ class ConfigFile(Model):
 
     target: f.AbsolutePath
     """Path of the file."""
-    contents: f.Text
-    """What it holds."""
+    contents: f.Contents
+    """What it holds, less than 500 kB."""
     uid: f.Count = 0
     """Number of its owner."""
     gid: f.Count = 0
@@ -205,9 +209,9 @@ class Workload(Model):
     init: bool = True
     """Whether a small init is its process 1, which hands signals on and buries zombies."""
     cap_add: f.Many[f.Word] = ()
-    """Linux capabilities that it has beside Docker's usual ones."""
+    """Linux capabilities that it has beside Docker's usual ones, such as `NET_ADMIN`, or `ALL`."""
     cap_drop: f.Many[f.Word] = ()
-    """Linux capabilities that it has not."""
+    """Linux capabilities that it has not, or `ALL`."""
     stop_grace_s: Seconds = 10
     """Seconds from being asked to stop to being killed."""
     mode: Literal["replicated", "global", "job"] = "replicated"
@@ -254,11 +258,12 @@ class Overlay(Model):
     internal: bool = False
     """Whether it has no way out."""
     subnet: f.Subnet | None = None
-    """Its IPv4 subnet, chosen by Docker when left out."""
+    """Its IPv4 subnet, from /8 to /29, which no site and no other overlay uses; chosen by Docker
+    when left out."""
 
 
 class Secret(Model):
     """What only the containers that name it may read. Stands in a folder named `secrets`."""
 
-    contents: f.Text
-    """What the file holds."""
+    contents: f.Contents
+    """What the file holds, less than 500 kB."""

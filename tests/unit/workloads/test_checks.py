@@ -219,7 +219,7 @@ def test_together_workloads_fit_or_not() -> None:
     half = {"resources": {"memory_mb": 128}, "replicas": 2}
     racks = {"r1": ["small", "small"]}
     assert faults({"one": half, "two": half}, racks) == []
-    found = faults({"one": half, "two": half, "zero": {"resources": {"memory_mb": 1}}}, racks)
+    found = faults({"one": half, "two": half, "zero": {"resources": {"memory_mb": 6}}}, racks)
     assert [fault.split(": ")[:2] for fault in found] == [
         ["workloads.zero.resources", "workload-fit"]
     ]

@@ -1,0 +1,2 @@
+overlays:
+  ingress: {internal: true}
