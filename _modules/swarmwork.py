@@ -138,7 +138,8 @@ def look():
     - ``services``: described ones, and those that were, by name: ``image``, ``mode``, numbers of
       tasks (``wanted``, ``running``, ``complete``, ``outdated``), ``update`` and ``message``,
       ``described``, ``changes`` (what a highstate would change, ``{field: [old, new]}``; values of
-      environment variables are left out), ``error``, and ``at``: when it was last changed
+      environment variables are left out), ``error``, ``at``: when it was last changed, and
+      ``previous``: the image that Swarm would go back to, empty where it could not
     - ``missing``: described ones that are not there
     - ``refused``: described ones that are not applied now, by name with the reason
     - ``tasks``: each with ``service``, ``slot``, ``node`` (id), ``state``, ``desired``, ``at`` and
@@ -186,12 +187,13 @@ def look():
 def _service(name, item, spec, compared):
     (mode,) = item["Spec"]["Mode"]
     found = {
-        "image": item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"],
+        "image": _image(item["Spec"]),
         "mode": MODES.get(mode, mode),
         "described": spec is not None,
         "changes": {},
         "error": "",
         "at": item.get("UpdatedAt") or "",
+        "previous": _image(item.get("PreviousSpec") or {}),
     }
     now = __salt__["swarmservice.status"](name)
     found |= {key: now[key] for key in ("wanted", "running", "complete", "outdated", "message")}
@@ -208,6 +210,10 @@ def _service(name, item, spec, compared):
         except (CommandExecutionError, SaltInvocationError) as err:
             found["error"] = str(err)
     return found
+
+
+def _image(spec):
+    return spec.get("TaskTemplate", {}).get("ContainerSpec", {}).get("Image", "")
 
 
 def _task(service, task):

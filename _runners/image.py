@@ -12,11 +12,13 @@ from pathlib import Path
 
 import picloud_salt
 import picloud_watch
+import picloud_workload
 from picloud.rejoin import pages
 from picloud.rollout.guarded import WORKLOADS
 from picloud.status import ago
 from picloud.workloads import recipe, seal
 from picloud.workloads.archs import narrowed
+from picloud.workloads.overrides import Overrides
 from picloud_images import build as making
 from picloud_images import copied, layers, machine
 from picloud_images import orders as planning
@@ -207,7 +209,9 @@ def collect():
     """
     Delete images that are described no more, and builds of which newer ones are there, from the
     registry. The newest build of each described image stays, and the one before it; so do builds
-    that a site keeps until a rollout of workloads.
+    that a site keeps until a rollout of workloads, and those that swarms run, or would go back to:
+    their managers are asked first. Of a site whose managers do not answer, all images stay that its
+    workloads have, and those that are described no more.
 
     Nodes can pull meanwhile.
 
@@ -220,22 +224,46 @@ def collect():
     held, common = Registry(__opts__), _common()
     held.require()
     ledger = picloud_salt.ledger(__opts__)
-    builds = ledger.builds
+    builds, work = ledger.builds, picloud_workload.Work(__opts__)
     with _alone():
+        seen, silent = work.looks()
         known = builds.all()
         asked = [seal.wanted(entry, image) for entry, image in _built(common).items()]
         pinned = {
             (ask["name"], ask["tag"], ask.get("build"))
-            for work in ledger.rollouts.in_use(WORKLOADS)
-            for ask in work["images"].values()
+            for kept in ledger.rollouts.in_use(WORKLOADS)
+            for ask in kept["images"].values()
         }
+        digests = {digest for one in seen.values() for digest in one.digests()}
+        unsure = _unsure(work, silent, known) if silent else set()
+        pinned |= seal.in_use(known, digests, unsure)
         gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked], pinned)
         held.delete(seal.manifests(gone, known, held.listed))
         builds.forget(gone)
         freed = held.sweep()
     names = [f"{one.name}:{one.tag}@{one.digest}" for one in gone]
-    text = "\n".join([*(f"deleted {name}" for name in names), f"{freed / 2**20:.1f} MB freed"])
-    return {"show": "message", "message": text, "deleted": names, "freed": freed}
+    lines = [f"deleted {name}" for name in names]
+    if silent:
+        lines += [f"{site} does not say what it runs: {why}" for site, why in silent.items()]
+        lines.append(f"So all builds stay of: {' '.join(sorted(unsure)) or 'nothing'}")
+    text = "\n".join([*lines, f"{freed / 2**20:.1f} MB freed"])
+    done = {"deleted": names, "freed": freed, "silent": silent}
+    return {"show": "message", "message": text, **done}
+
+
+def _unsure(work, silent, builds):
+    """Names of images that sites may run whose managers do not answer."""
+    common = work.cloud.common
+    described = {
+        entry: seal.wanted(entry, image)["name"]
+        for entry, image in common.container_images.items()
+        if image.is_ours
+    }
+    tasks = [*work.tasks(Overrides()), *work.tasks(work.said)]
+    used = {common.workloads[task.name].image for task in tasks if task.site in silent}
+    names = {described[entry] for entry in used & described.keys()}
+    # What is described no more may go on there: nobody can tell whether a highstate was since.
+    return names | {one.name for one in builds} - set(described.values())
 
 
 def _common():

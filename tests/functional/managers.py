@@ -13,6 +13,7 @@ class Swarm:
         self.availability = dict.fromkeys(("pi0", "pi1", "pi14", "pi28"), "active")
         self.tasks = {1: "pi0", 2: "pi14", 3: "pi28"}
         self.replicas, self.described = 3, lambda: 3
+        self.image, self.previous = "picloud/web:1@sha256:0", ""
 
     def cmd_iter_no_block(self, names, function, arguments, **more):
         assert more["tgt_type"] == "list"
@@ -37,7 +38,8 @@ class Swarm:
         wanted = self.described()
         changes = {} if wanted == self.replicas else {"replicas": [f"{self.replicas}", f"{wanted}"]}
         service = {
-            **{"image": "picloud/web:1@sha256:0", "mode": "replicated", "described": True},
+            **{"image": self.image, "previous": self.previous},
+            **{"mode": "replicated", "described": True},
             **{"wanted": self.replicas, "running": sum(map(bool, self.tasks.values()))},
             **{"update": "", "message": "", "error": "", "changes": changes},
         }

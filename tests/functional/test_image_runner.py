@@ -1,10 +1,12 @@
 """``salt-run image`` and what nodes are told of the registry, with Salt's own loaders; no registry
 runs, and nothing is built."""
 
+import contextlib
 import shutil
 
 import picloud_salt
 import pytest
+import salt.client
 import salt.config
 import salt.loader
 import salt.pillar
@@ -12,6 +14,9 @@ from picloud.ledger import Ledger
 from picloud.ledger.overrides import Scale
 from picloud.workloads.seal import Build
 from picloud_images.registry import Registry
+from picloud_rejoin.keys import KeyStore
+
+from .managers import MANAGERS, Swarm
 
 DIGEST = f"sha256:{'a' * 64}"
 ARCHS = ("armel", "armhf", "arm64", "amd64")
@@ -214,17 +219,83 @@ def test_what_was_not_built_for_a_site_comes_with_a_rollout(pillar, guarded, hel
     )
 
 
-def test_a_build_that_a_site_keeps_is_not_collected(run, guarded, monkeypatch):
-    for name in ("require", "delete", "sweep"):
+@pytest.fixture
+def swarm(opts, monkeypatch):
+    """Managers that answer, and a registry that deletes when it is told to."""
+    one = Swarm()
+    monkeypatch.setattr(salt.client, "get_local_client", lambda mopts: contextlib.nullcontext(one))
+    for name in MANAGERS:
+        KeyStore(opts).accept(name, f"key of {name}\n")
+    for name in ("require", "sweep"):
         monkeypatch.setattr(Registry, name, lambda *_: 0)
+
+    def delete(_self, manifests):
+        one.asked.append(("delete", *sorted({digest for _name, digest in manifests})))
+
+    monkeypatch.setattr(Registry, "delete", delete)
+    return one
+
+
+@pytest.fixture
+def builds(opts, built):
+    """Three builds of web, and one of an image that is described no more."""
+    known = Ledger(opts["picloud_database"]).builds
+    for number in (1, 2, 3):
+        known.put(built._replace(digest=f"sha256:{number}", platforms={}, at=number + 1.0))
+    known.put(built._replace(name="picloud/gone", digest="sha256:gone", platforms={}))
+    known.forget([built])
+    return known
+
+
+def test_what_a_swarm_runs_or_would_go_back_to_is_not_collected(run, swarm, builds, pillar):
+    swarm.image = "head.pi.example:5000/picloud/web:1@sha256:1"
+    swarm.previous = "head.pi.example:5000/picloud/gone:1@sha256:gone"
+    answer, status = run("collect")
+    assert (answer["deleted"], status) == ([], 0)
+    swarm.image, swarm.previous = swarm.image.replace(":1@sha256:1", ":1@sha256:3"), ""
+    del swarm.asked[:]
+    answer, status = run("collect")
+    assert answer["deleted"] == ["picloud/web:1@sha256:1", "picloud/gone:1@sha256:gone"]
+    looked = [one[1] for one in swarm.asked[:-1]]
+    assert looked == ["swarm.info", "swarmwork.look"]
+    assert swarm.asked[-1] == ("delete", "sha256:1", "sha256:gone")
+
+
+def test_what_a_site_may_run_that_does_not_answer_is_not_collected(run, swarm, builds, opts):
+    swarm.silent.update(MANAGERS)
+    other = Build("picloud/other", "1", "sha256:a", {}, {}, "d", "p", 1.0)
+    for number in (1, 2, 3):
+        builds.put(other._replace(digest=f"sha256:o{number}", at=float(number)))
+    with open(f"{picloud_salt.description(opts)}/other.sls", "w") as handle:
+        handle.write(
+            "container_images: {other: {name: picloud/other, tag: '1', archs: [armhf],"
+            " copy_of: example.org/other:1}}\n"
+        )
+    answer, status = run("collect")
+    assert answer["deleted"] == ["picloud/other:1@sha256:o1"]
+    why, kept = answer["message"].splitlines()[1:3]
+    assert why.startswith("glasgow does not say what it runs: No manager of the swarm of glasgow")
+    assert kept.startswith("So all builds stay of: ")
+    assert {"picloud/web", "picloud/gone"} <= set(kept.split())
+    assert list(answer["silent"]) == ["glasgow"]
+    assert status == 0
+
+
+def test_where_no_site_has_a_swarm_nobody_is_asked(run, swarm, builds, opts):
+    cloud = picloud_salt.description(opts)
+    for path in cloud.rglob("*.sls"):
+        path.write_text(path.read_text().replace("swarm-manager", "worker"))
+    assert run("collect")[0]["deleted"] == ["picloud/web:1@sha256:1", "picloud/gone:1@sha256:gone"]
+    assert [one[0] for one in swarm.asked] == ["delete"]
+
+
+def test_a_build_that_a_site_keeps_is_not_collected(run, guarded, swarm):
     assert run("collect")[0]["deleted"] == []
     guarded.rollouts.unpin([("pi0", "workloads")])
     assert run("collect")[0]["deleted"] == [f"picloud/web:1@{DIGEST}"]
 
 
-def test_what_a_site_keeps_until_a_rollout_is_not_collected(run, built, opts, monkeypatch):
-    for name in ("require", "delete", "sweep"):
-        monkeypatch.setattr(Registry, name, lambda *_: 0)
+def test_what_a_site_keeps_until_a_rollout_is_not_collected(run, built, opts, swarm):
     described, _ = picloud_salt.store(opts).cloud()
     rollouts = picloud_salt.ledger(opts).rollouts
     pi0, heads = described.node("pi0"), picloud_salt.ledger(opts).builds.heads()

@@ -148,6 +148,28 @@ def surplus(
     return [one for one in newest_first if one not in stay]
 
 
+def in_use(
+    builds: Iterable[Build],
+    digests: Collection[str],
+    unsure: Collection[str],
+) -> set[tuple[str, str, str]]:
+    """
+    Return name, tag and digest of the builds that swarms run, or may run, see ``surplus``.
+
+    builds
+        All of them.
+    digests
+        Those that swarms have.
+    unsure
+        Names of images that a swarm may have which does not say so.
+    """
+    return {
+        (one.name, one.tag, one.digest)
+        for one in builds
+        if one.digest in digests or one.name in unsure
+    }
+
+
 def manifests(
     gone: Sequence[Build],
     all_builds: Iterable[Build],

@@ -31,11 +31,19 @@ FAILED = ("failed", "rejected", "orphaned")
 #: States of updates that Swarm gave up, or is taking back.
 GAVE_UP = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 
-#: Characters of a line of logs at most.
+#: Characters of a line of logs, and of the name of an image, at most.
 LONGEST = 2000
 
 Said = Annotated[str, BeforeValidator(plain)]
 Number = Annotated[int, Field(ge=0, le=10**9)]
+
+
+def _reference(value: object) -> str:
+    return plain(value, LONGEST)
+
+
+#: A name of an image: what it ends with is its digest, so it may be long.
+Image = Annotated[str, BeforeValidator(_reference)]
 
 
 class Answer(BaseModel):
@@ -58,9 +66,12 @@ class Node(Answer):
 
 
 class Service(Answer):
-    """A service, its tasks counted, what differs from its description, and its last change."""
+    """
+    A service, its tasks counted, what differs from its description, its last change, and the image
+    that it had before that, while Swarm could go back to it.
+    """
 
-    image: Said
+    image: Image
     mode: Said
     wanted: Number
     running: Number
@@ -72,6 +83,7 @@ class Service(Answer):
     changes: dict[Said, tuple[Said, Said]] = Field(default_factory=dict, max_length=100)
     error: Said = ""
     at: Said = ""
+    previous: Image = ""
 
 
 class Task(Answer):
@@ -131,6 +143,11 @@ class Seen(Answer):
     def ids(self, name: str) -> set[str]:
         """Return the ids that a node has, those of cards that it had before with it."""
         return {node.id for node in self.nodes if node.hostname == name}
+
+    def digests(self) -> set[str]:
+        """Return the digests of the images that services have, and that Swarm would go back to."""
+        images = [one for each in self.services.values() for one in (each.image, each.previous)]
+        return {digest for _, _, digest in (image.partition("@") for image in images) if digest}
 
     def node(self, name: str) -> Node | None:
         """Return a node by name, the entry that is not down where there are several."""

@@ -158,6 +158,7 @@ def test_a_look_at_what_runs(engine, told):
         "changes": {"replicas": ["2", "3"], "env.KEY": ["", ""]},
         "error": "",
         "at": "2026-01-03",
+        "previous": "",
     }
     assert (seen["services"]["old"]["mode"], seen["services"]["old"]["described"]) == (
         "global",
@@ -170,6 +171,13 @@ def test_a_look_at_what_runs(engine, told):
         (2, "failed", "task: non-zero exit (1)"),
     ]
     assert "secret" not in str(seen)
+
+
+def test_a_look_says_what_swarm_would_go_back_to(engine):
+    swarmwork.settle("web")
+    (service,) = engine.service_list
+    service["PreviousSpec"] = {"TaskTemplate": {"ContainerSpec": {"Image": "picloud/web:0"}}}
+    assert swarmwork.look()["services"]["web"]["previous"] == "picloud/web:0"
 
 
 def test_a_look_at_who_differs_and_whether_it_was_applied(engine, told):

@@ -354,6 +354,24 @@ def test_a_build_that_a_site_keeps_stays(pinned: tuple[str, str, str], gone: lis
     assert [one.digest for one in found] == gone
 
 
+@pytest.mark.parametrize(
+    ("digests", "unsure", "gone"),
+    [
+        ((), (), ["sha256:1", "sha256:0"]),
+        (("sha256:1", "sha256:3", "sha256:x"), (), ["sha256:0"]),
+        ((), ("picloud/web",), ["sha256:0"]),
+        ((), ("picloud/other",), ["sha256:1"]),
+    ],
+)
+def test_a_build_that_a_swarm_has_or_may_have_stays(
+    digests: Any, unsure: Any, gone: list[str]
+) -> None:
+    builds = [build(str(n), at=n) for n in (1, 2, 3)] + [build("0", name="picloud/other", at=0)]
+    used = seal.in_use(builds, digests, unsure)
+    found = seal.surplus(builds, [("picloud/web", "1")], used)
+    assert [one.digest for one in found] == gone
+
+
 def test_a_manifest_that_another_build_shares_stays() -> None:
     old, new = build("1", at=1), build("2", at=2)
     shared = dict(new.platforms) | {"armel": old.platforms["armel"]}

@@ -33,6 +33,13 @@ def test_a_good_answer() -> None:
     assert seen.tasks[0].seconds == 0.0
 
 
+def test_digests_are_of_what_runs_and_of_what_swarm_would_go_back_to() -> None:
+    long = f"{'a' * 255}/{'b' * 255}:1@sha256:{'0' * 64}"
+    db = GOOD["services"]["web"] | {"image": long, "previous": "head:5000/web:0@sha256:1"}
+    seen = read({**GOOD, "services": {**GOOD["services"], "db": db}}, Seen)
+    assert seen.digests() == {f"sha256:{'0' * 64}", "sha256:1"}
+
+
 @pytest.mark.parametrize(
     ("answer", "where"),
     [
