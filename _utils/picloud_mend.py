@@ -94,6 +94,13 @@ class Mender:
     def _mended(self, site: str, leads: str, words: str) -> Looked:
         seen = self._look(site)
         found = mend.differences(seen)
+        looked = self._put_right(site, leads, words, seen, found)
+        left = (f"{site}: left as it is: {name}: {why}." for name, why in found.left.items())
+        return looked._replace(words=(*looked.words, *left))
+
+    def _put_right(
+        self, site: str, leads: str, words: str, seen: Seen, found: mend.Differences
+    ) -> Looked:
         said = "; ".join(found.words)
         if not said:
             return self._spread(site, seen, words)

@@ -13,7 +13,7 @@ class Swarm:
         self.availability = dict.fromkeys(("pi0", "pi1", "pi14", "pi28"), "active")
         self.tasks = {1: "pi0", 2: "pi14", 3: "pi28"}
         self.replicas, self.described = 3, lambda: 3
-        self.image, self.previous = "picloud/web:1@sha256:0", ""
+        self.image, self.previous, self.update = "picloud/web:1@sha256:0", "", ""
 
     def cmd_iter_no_block(self, names, function, arguments, **more):
         assert more["tgt_type"] == "list"
@@ -41,7 +41,7 @@ class Swarm:
             **{"image": self.image, "previous": self.previous},
             **{"mode": "replicated", "described": True},
             **{"wanted": self.replicas, "running": sum(map(bool, self.tasks.values()))},
-            **{"update": "", "message": "", "error": "", "changes": changes},
+            **{"update": self.update, "message": "", "error": "", "changes": changes},
         }
         return {
             "nodes": [

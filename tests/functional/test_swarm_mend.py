@@ -141,6 +141,18 @@ def test_an_edited_description_waits_for_the_highstate(run, managers):
     assert "what is described came later: the next highstate of its managers" in said["message"]
 
 
+def test_a_rollback_by_hand_is_put_right_and_one_of_swarm_is_named(run, managers):
+    managers.replicas, managers.update, managers.previous = 5, "rollback_completed", "web:1"
+    assert run()[0]["sites"]["glasgow"]["mended"] == ("web: replicas is 5, not 3",)
+    managers.replicas, managers.previous = 5, ""
+    said, code = run()
+    assert (code, told(managers)) == (0, [("swarmwork.settle", "web")])
+    assert said["message"] == (
+        f"{WORKS}\nGlasgow: left as it is: web: replicas is 5, not 3; Swarm took its last update"
+        " back; the next highstate of the managers tries it again."
+    )
+
+
 def test_what_cannot_be_put_right_is_said(run, managers):
     managers.members, managers.fault = ["pi1"], "no room"
     said, code = run()

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from picloud.workloads import status
 from picloud.workloads.fleet import Amounts, Swarm
 from picloud.workloads.model import Workload
-from picloud.workloads.seen import ALIVE, GAVE_UP, GIVEN_UP, Node, Seen, Service, seconds
+from picloud.workloads.seen import ALIVE, GIVEN_UP, Node, Seen, Service, seconds
 from picloud.workloads.tasks import Task
 
+TRIED_AGAIN = "Swarm took its last update back; the next highstate of the managers tries it again"
 #: Seconds that a node has to be back: Swarm may find tasks for it by itself.
 BACK_S = 30
 
@@ -27,22 +28,26 @@ class Differences(NamedTuple):
         In what services differ, in words, by name.
     nodes
         Names of nodes.
+    left
+        What is not put right, and why, in words, by service.
     """
 
     services: Mapping[str, str]
     nodes: tuple[str, ...]
+    left: Mapping[str, str]
 
     @property
     def words(self) -> list[str]:
-        """All of them in words."""
+        """All that is to be put right, in words."""
         said = [f"{name}: {words}" for name, words in self.services.items()]
         return said + [f"node {name}" for name in self.nodes]
 
 
 def differences(seen: Seen) -> Differences:
     """
-    Return what of a swarm is not as described; what is left as it is on purpose, because it is
-    refused or Swarm went back to what worked, is none of it.
+    Return what of a swarm is not as described. What Swarm took back by itself did not work, so it
+    is left to the next highstate; what somebody took back by hand is not, nor is an update of
+    somebody's that Swarm stopped: the description is not what failed.
 
     seen
         What a manager says.
@@ -51,15 +56,19 @@ def differences(seen: Seen) -> Differences:
 
         differences(seen).words         # ["web: replicas is 5, not 3", "node pi3"]
     """
-    found = {}
+    found, left = {}, {}
     for name in (*seen.services, *seen.missing):
         service = seen.services.get(name)
-        # What did not work is tried again by the next highstate.
-        if name in seen.refused or (service and (service.error or service.update in GAVE_UP)):
-            continue
-        if words := status.difference(service):
+        words = status.difference(service)
+        if name in seen.refused:
+            left[name] = seen.refused[name]
+        elif service and service.error:
+            left[name] = f"nobody can tell whether it is as described: {service.error}"
+        elif service and words and service.taken_back:
+            left[name] = f"{words}; {TRIED_AGAIN}"
+        elif words:
             found[name] = words
-    return Differences(found, seen.members)
+    return Differences(found, seen.members, left)
 
 
 def crowded(

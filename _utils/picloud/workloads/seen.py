@@ -85,6 +85,14 @@ class Service(Answer):
     at: Said = ""
     previous: Image = ""
 
+    @property
+    def taken_back(self) -> bool:
+        """
+        Whether Swarm itself took the last update back: it keeps nothing to go back to then. After
+        a rollback by hand it does.
+        """
+        return self.update.startswith("rollback") and not self.previous
+
 
 class Task(Answer):
     """A task: the one of a replica's slot that runs or waits, or one before it."""

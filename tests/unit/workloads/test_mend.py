@@ -153,9 +153,17 @@ CHANGED = {"changes": {"replicas": ["5", "3"]}}
         ({"described": False}, {}, ["web: it is described no more"]),
         ({}, {"missing": ("db",)}, ["db: the swarm has no such service yet"]),
         ({}, {"members": ("n1", "n2")}, ["node n1", "node n2"]),
+        # Somebody's own update failed, or somebody took the description's back.
+        (CHANGED | {"update": "paused"}, {}, ["web: replicas is 5, not 3"]),
+        *(
+            (CHANGED | {"update": one, "previous": "any:0"}, {}, ["web: replicas is 5, not 3"])
+            for one in ("rollback_started", "rollback_paused", "rollback_completed")
+        ),
         # On purpose: Swarm went back to what worked, an image is refused, nobody can tell.
-        (CHANGED | {"update": "rollback_completed"}, {}, []),
-        (CHANGED | {"update": "paused"}, {}, []),
+        *(
+            (CHANGED | {"update": one}, {}, [])
+            for one in ("rollback_started", "rollback_paused", "rollback_completed")
+        ),
         (CHANGED, {"refused": {"web": "was not built"}}, []),
         ({}, {"missing": ("db",), "refused": {"db": "was not built"}}, []),
         (CHANGED | {"error": "there is no network x"}, {}, []),
@@ -163,3 +171,25 @@ CHANGED = {"changes": {"replicas": ["5", "3"]}}
 )
 def test_what_somebody_changed_is_named(service: Any, more: Any, found: list[str]) -> None:
     assert mend.differences(seen(**service).model_copy(update=more)).words == found
+
+
+@pytest.mark.parametrize(
+    ("service", "more", "left"),
+    [
+        (CHANGED, {}, {}),
+        ({"update": "rollback_completed"}, {}, {}),
+        (
+            CHANGED | {"update": "rollback_completed"},
+            {},
+            {"web": f"replicas is 5, not 3; {mend.TRIED_AGAIN}"},
+        ),
+        ({}, {"refused": {"web": "it was not built"}}, {"web": "it was not built"}),
+        (
+            {"error": "there is no network x"},
+            {},
+            {"web": "nobody can tell whether it is as described: there is no network x"},
+        ),
+    ],
+)
+def test_what_is_left_as_it_is_has_a_reason(service: Any, more: Any, left: Any) -> None:
+    assert mend.differences(seen(**service).model_copy(update=more)).left == left
