@@ -69,7 +69,8 @@ def described():
 def digest(view):
     """
     Return a digest of all that is described for this swarm. What secrets hold is not in it, nor is
-    what was said by hand: numbers of replicas (``scaled`` has the described ones), drained nodes.
+    what was said by hand: numbers of replicas (the master sends the digest of the workloads without
+    them, ``described``), drained nodes.
 
     view
         The pillar ``picloud`` of a manager.
@@ -78,21 +79,14 @@ def digest(view):
 
     .. code-block:: bash
 
-        salt pi0 swarmwork.digest "{workloads: {services: {}}}"
+        salt pi0 swarmwork.digest "{workloads: {described: abc}}"
     """
     told, swarm = view.get("workloads") or {}, view.get("swarm") or {}
-    scaled = told.get("scaled") or {}
-    work = {key: value for key, value in told.items() if key != "scaled"}
-    work["secrets"] = sorted(told.get("secrets") or {})
-    work["services"] = {
-        name: {**spec, "replicas": scaled.get(name, spec.get("replicas"))}
-        for name, spec in (told.get("services") or {}).items()
-    }
     nodes = {
         name: [one.get("role"), one.get("labels")]
         for name, one in (swarm.get("nodes") or {}).items()
     }
-    whole = [work, nodes, swarm.get("settings")]
+    whole = [told.get("described"), nodes, swarm.get("settings")]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

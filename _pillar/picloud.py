@@ -83,7 +83,7 @@ def ext_pillar(minion_id, pillar, path=None):
         data["picloud"] |= _laned(data["picloud"])
         data["picloud"]["swarm"] = _swarm(data["picloud"])
         del data["picloud"]["members"]
-    data["picloud"] = told.tell(data["picloud"], __opts__)
+    data["picloud"] = _told(data["picloud"], view)
     if faults and not unknown:
         # Highstates stop, but what runs is still looked at, and drained, by what is in force.
         data["picloud"]["last_good"] = True
@@ -129,6 +129,20 @@ def _by_hand(store, view):
     except StorageError as err:
         log.warning("%s is not told what was said by hand: %s", view["node"]["id"], err)
         return {}
+
+
+def _told(now, view):
+    """
+    What a node is told. What the workloads of a manager are without what was said by hand goes by
+    its digest: there it can be told from an edit (``swarmwork.digest``). The contents of secrets
+    are not in it.
+    """
+    found = told.tell(now, __opts__)
+    if WORKLOADS in view:
+        work = told.tell({**now, WORKLOADS: view[WORKLOADS]}, __opts__)[WORKLOADS]
+        described = digest({**work, "secrets": sorted(work["secrets"])})
+        found[WORKLOADS] = {**found[WORKLOADS], "described": described}
+    return found
 
 
 def _laned(view):

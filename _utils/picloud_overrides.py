@@ -51,8 +51,8 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
     view
         The manager's view, with ``workloads``.
 
-    ``workloads``, with other numbers of replicas, where there are any, and in ``scaled`` the
-    described ones; and ``drained``, nodes of its site that are to be empty, where there are some.
+    ``workloads``, with other numbers of replicas, where there are any; and ``drained``, nodes of
+    its site that are to be empty, where there are some.
 
     Raises StorageError when the ledger cannot be read.
     """
@@ -70,12 +70,7 @@ def lay(opts: Mapping[str, Any], store: Any, view: Mapping[str, Any]) -> dict[st
             # Which builds images stand for was decided before.
             told["images"] |= view[WORKLOADS]["images"]
             waits = WORKLOADS in view.get("waiting", ())
-            told = rescaled(view[WORKLOADS], told, scales) if waits else told
-            services = view[WORKLOADS]["services"]
-            # What is global by now has no such number.
-            before = {name: services.get(name, {}).get("replicas") for name in scales}
-            scaled = {name: number for name, number in before.items() if number is not None}
-            found["workloads"] = told | {"scaled": scaled}
+            found["workloads"] = rescaled(view[WORKLOADS], told, scales) if waits else told
     nodes = map(cloud.node, drains)
     if drained := sorted(node.id for node in nodes if node is not None and node.site == site):
         found["drained"] = drained

@@ -168,8 +168,8 @@ def test_docker_suits_a_swarm_where_there_is_one(shown):
 def test_what_is_applied_is_noted_once_all_of_it_is(shown, loaders):
     here = {"role": "manager", "nodes": NODES, "work": WORK}
     digests = []
-    for replicas in (2, 2, 3):
-        work = {**WORK, "services": {"web": {**WORK["services"]["web"], "replicas": replicas}}}
+    for described in ("abc", "abc", "edited"):
+        work = {**WORK, "described": described}
         (noted,) = shown("swarm.applied", **{**here, "work": work}).values()
         assert noted["function"] == "swarmwork.applied"
         assert noted["require"] == [{"sls": "swarm.leader"}, {"sls": "swarm.workloads"}]

@@ -111,7 +111,7 @@ def test_a_number_said_by_hand_of_what_is_global_by_now_does_not_count(
     compile_pillar, settings, cloud
 ):
     picloud_salt.ledger(settings).overrides.scale(Scale("web", 2, "jane", 1.0))
-    assert compile_pillar("pi0")["picloud"]["workloads"]["scaled"] == {"web": 3}
+    assert compile_pillar("pi0")["picloud"]["workloads"]["services"]["web"]["replicas"] == 2
     file = cloud / "workloads.sls"
     text = file.read_text().replace("replicas: 3", "mode: global")
     text = text.replace("placement: {max_per_node: 2}", "placement: {}")
@@ -119,7 +119,34 @@ def test_a_number_said_by_hand_of_what_is_global_by_now_does_not_count(
     (cloud / "workloads" / "sensors.sls").unlink()
     work = compile_pillar("pi0")["picloud"]["workloads"]
     assert "replicas" not in work["services"]["web"]
-    assert work["scaled"] == {}
+
+
+def test_the_digest_of_what_is_described_knows_edits_and_nothing_said_by_hand(
+    compile_pillar, settings, cloud
+):
+    def described():
+        return compile_pillar("pi0")["picloud"]["workloads"]["described"]
+
+    ledger, before = picloud_salt.ledger(settings), described()
+    for number in (5, 1, 0):
+        ledger.overrides.scale(Scale("web", number, "jane", 1.0))
+        assert described() == before
+    assert "web" not in compile_pillar("pi0")["picloud"]["workloads"]["services"]
+    file = cloud / "workloads.sls"
+    text = file.read_text()
+    file.write_text(text.replace("replicas: 3", "replicas: 4"))
+    assert described() != before
+    (cloud / "secrets").mkdir()
+    key = "replicas: 3\n    secrets: [{source: web-key}]"
+    file.write_text(text.replace("replicas: 3", key))
+    found = set()
+    for word in ("hush", "hushed"):
+        contents = f"secrets: {{web-key: {{contents: {word}}}}}\n"
+        (cloud / "secrets" / "web.sls").write_text(contents)
+        assert compile_pillar("pi0")["picloud"]["workloads"]["services"] is not None
+        found.add(described())
+    assert len(found) == 1
+    assert before not in found
 
 
 def test_a_node_is_told_of_its_swarm_what_is_on_record(compile_pillar, settings):
