@@ -133,11 +133,14 @@ class Mender:
         return self._work.look(site) if new and self._swarms.know(site, new) else seen
 
     def _spread(self, site: str, seen: Seen, words: str) -> Looked:
-        """Deal out anew what is crowded; one after the other, for each takes nodes' time."""
+        """Deal out anew one workload that is crowded: the next look takes the next one."""
         work = self._work
         names = mend.crowded(work.workloads, self._tasks, work.swarms[site], seen, time.time())
-        for name in names:
-            log.info("Swarm of %s: nodes are back, %s is dealt out anew", site, name)
-            work.ask(site, "swarmservice.restart", name)
-        told = f"{site}: nodes are back, dealt out anew: {', '.join(names)}."
-        return Looked((f"{words}.", told) if names else (f"{words}.",), spread=tuple(names))
+        if not names:
+            return Looked((f"{words}.",))
+        name, *rest = names
+        log.info("Swarm of %s: nodes are back, %s is dealt out anew", site, name)
+        work.ask(site, "swarmservice.restart", name)
+        later = f"; at the next looks: {', '.join(rest)}" if rest else ""
+        told = f"{site}: nodes are back, dealt out anew: {name}{later}."
+        return Looked((f"{words}.", told), spread=(name,))

@@ -185,6 +185,32 @@ def test_replicas_are_dealt_out_anew_when_their_node_is_back(run, managers):
     assert told(managers) == [("swarmservice.restart", "web")]
 
 
+def test_one_workload_at_a_look_is_dealt_out_anew(run, managers, opts):
+    path = picloud_salt.description(opts) / "workloads.sls"
+    path.write_text(f"{WORKLOADS}  db: {{image: web, replicas: 3}}\n")
+    managers.tasks, managers.at["pi14"] = {1: "pi0", 2: "pi1", 3: "pi28"}, BACK
+    look, changed = managers.swarmwork_look, {"web": LATE, "db": LATE}
+
+    def both(name):
+        seen = look(name)
+        for one in ("web", "db"):
+            seen["services"][one] = {**seen["services"]["web"], "at": changed[one]}
+        seen["tasks"] += [{**one, "service": "db"} for one in seen["tasks"]]
+        return seen
+
+    managers.swarmwork_look = both
+    said, code = run(site="glasgow")
+    ((_, first),) = told(managers)
+    (second,) = changed.keys() - {first}
+    assert (code, said["sites"]["glasgow"]["spread"]) == (0, (first,))
+    assert said["message"].endswith(f"dealt out anew: {first}; at the next looks: {second}.")
+    changed[first] = "2026-01-04T00:00:00Z"
+    assert run()[0]["message"].endswith(f"dealt out anew: {second}.")
+    changed[second] = changed[first]
+    assert run()[0]["message"] == WORKS
+    assert [name for _, name in told(managers)] == [first, second]
+
+
 def test_a_lost_majority_is_told_once_and_so_is_its_end(run, managers, events, salt_run, caplog):
     managers.lost = True
     for _ in range(2):

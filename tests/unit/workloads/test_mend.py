@@ -68,7 +68,6 @@ def crowded(one: Seen, **web: Any) -> list[str]:
         (seen("n0 n2", back="n3"), []),
         (seen("n0 n1 n2 n3", back="n3"), []),
         # It was there all the time, or nobody was lost since it was dealt out.
-        (seen(back="none"), []),
         (seen(back_at=EARLY), []),
         (seen(back_at=MADE), []),
         (seen(back_at=FRESH), []),
