@@ -14,6 +14,8 @@ ROLES = ("worker", "manager")
 AVAILABILITY = ("active", "pause", "drain")
 #: How long a demoted manager may take to give up its vote.
 DEMOTE_SECONDS = 30
+#: How long promoted nodes may take to have a vote: a Pi needs seconds to join the others.
+REACH_SECONDS = 60
 #: Seconds in which who let a node into the swarm gives it its labels.
 JOINING_S = 120
 
@@ -183,6 +185,56 @@ def _joining(here, now):
     except ValueError:
         return False
     return 0 <= (now - joined).total_seconds() < JOINING_S
+
+
+def await_managers(nodes, timeout=REACH_SECONDS):
+    """
+    Wait until the nodes that are to manage the swarm do, so that others need not any more. Return
+    what is in the way then: nothing once each of them that is in the swarm is ready and has a vote
+    that is reachable, and these are most of those described.
+
+    nodes
+        As for :py:func:`members`.
+    timeout
+        Seconds to wait for one that is a manager already and up.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt pi0 swarmnode.await_managers '{pi3: {role: manager}}' timeout=10
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            faults, worth_waiting = _votes(nodes)
+        except CommandExecutionError as err:
+            # With a second manager there is no majority until that has joined the first.
+            faults, worth_waiting = [str(err)], True
+        if not faults or not worth_waiting or time.monotonic() > deadline:
+            return faults
+        time.sleep(1)
+
+
+def _votes(nodes):
+    """What those that are to be managers lack, and whether they may have it in a while."""
+    described = sum(one.get("role") == "manager" for one in nodes.values())
+    found = [one for one in members(nodes) if one["wanted"].get("role") == "manager"]
+    away = [(one["name"], one["here"], why) for one in found if (why := _no_vote(one["here"]))]
+    faults = [f"{name} {why}" for name, _here, why in away]
+    if 2 * len(found) <= described:
+        return [*faults, f"{len(found)} of {described} described managers are in the swarm"], False
+    gone = any(here["role"] != "manager" or here["state"] == "down" for _name, here, _why in away)
+    return faults, not gone
+
+
+def _no_vote(here):
+    """Why a node that is to be a manager is none that counts; empty when it is one."""
+    if here["role"] != "manager":
+        return "is no manager"
+    if here["state"] != "ready":
+        return f"is {here['state']}"
+    return "" if here["reachability"] == "reachable" else "is not reachable for the others yet"
 
 
 def differences(here, wanted):

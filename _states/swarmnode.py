@@ -92,6 +92,9 @@ def members(name, nodes):
     What joined less than two minutes ago is no difference in test mode: it gets its labels from
     whoever let it in.
 
+    Managers that are to be none any more stay managers until those that are to be are reachable for
+    the others: that is waited for, and failing that said. This node gives its role up last.
+
     .. code-block:: yaml
 
         swarm-nodes:
@@ -106,7 +109,6 @@ def members(name, nodes):
         for host, one in nodes.items():
             _checked(host, one)
         found = __salt__["swarmnode.members"](nodes, settled=__opts__["test"])
-        # What is promoted comes before what is demoted: the managers keep their majority.
         found.sort(key=lambda one: one["wanted"].get("role") != "manager")
         changes = {one["name"]: one["changes"] for one in found if one["changes"]}
         if not changes:
@@ -119,8 +121,8 @@ def members(name, nodes):
             return ret
         faults = []
         for one in found:
-            if one["changes"]:
-                faults += _change(one, done)
+            faults += _change(_without_demotion(one) if _demotes(one) else one, done)
+        faults += _demote([one for one in found if _demotes(one)], nodes, faults, done)
         if faults:
             raise CommandExecutionError("; ".join(faults))
     except (CommandExecutionError, SaltInvocationError) as err:
@@ -139,16 +141,52 @@ def _checked(host, one):
         raise SaltInvocationError(f"nodes.{host}: {err}") from None
 
 
+def _demotes(one):
+    """Whether a manager that may count for the majority becomes a worker."""
+    here = one["here"]
+    away = here["state"] == "down" and here["reachability"] != "reachable"
+    return here["role"] == "manager" and one["wanted"].get("role") == "worker" and not away
+
+
+def _without_demotion(one):
+    parts = {
+        part: {key: val for key, val in one[part].items() if key != "role"}
+        for part in ("wanted", "changes")
+    }
+    return {**one, **parts}
+
+
+def _demote(found, nodes, faults, done):
+    """
+    Make workers of managers once others hold the majority; return what is in the way. All else was
+    tried before, with these ``faults``.
+    """
+    if not found:
+        return []
+    if why := __salt__["swarmnode.await_managers"](nodes):
+        names = ", ".join(one["name"] for one in found)
+        return [f"{names}: not demoted before those that are to be managers are: {'; '.join(why)}"]
+    own = __salt__["swarm.info"]()["node_id"]
+    left = []
+    for one in sorted(found, key=lambda one: one["here"]["id"] == own):
+        if one["here"]["id"] == own and (faults or left):
+            left.append(f"{one['name']}: is this node, not demoted before the rest is done")
+            continue
+        role = {"role": one["changes"]["role"]}
+        left += _change({**one, "wanted": {"role": "worker"}, "changes": role, "others": []}, done)
+    return left
+
+
 def _change(one, done):
     """Change the entries of one hostname; return what was in the way."""
     try:
-        if set(one["changes"]) != {"dead entries"}:
+        if rest := {key: val for key, val in one["changes"].items() if key != "dead entries"}:
             __salt__["swarmnode.set"](one["here"]["id"], **one["wanted"])
-            rest = {key: val for key, val in one["changes"].items() if key != "dead entries"}
-            done[one["name"]] = rest
+            done.setdefault(one["name"], {}).update(rest)
         for entry in one["others"]:
             __salt__["swarmnode.remove"](entry, force=True)
-        done[one["name"]] = one["changes"]
+        if one["changes"]:
+            done.setdefault(one["name"], {}).update(one["changes"])
     except CommandExecutionError as err:
         return [f"{one['name']}: {err}"]
     return []

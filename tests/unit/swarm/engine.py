@@ -22,6 +22,8 @@ class Engine:
         self.state, self.role, self.address, self.error = "inactive", None, "", ""
         self.managers, self.live_restore, self.generic = [], False, None
         self.node_id = "self"
+        # Of a node that was promoted.
+        self.reachability = "reachable"
         self.swarm = {
             "ID": "cluster",
             "Version": {"Index": 1},
@@ -114,6 +116,8 @@ class Engine:
         node["Spec"] = node_spec
         if node_spec["Role"] == "worker":
             node.pop("ManagerStatus", None)
+        elif "ManagerStatus" not in node:
+            node["ManagerStatus"] = {"Leader": False, "Reachability": self.reachability}
         return True
 
     def remove_node(self, node_id, force=False):

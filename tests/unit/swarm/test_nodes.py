@@ -283,16 +283,128 @@ def test_a_new_manager_is_made_before_an_old_one_is_not_any_more(engine):
     assert changes["pi3"]["role"] == {"old": "manager", "new": "worker"}
 
 
-def test_one_node_that_docker_refuses_does_not_stop_the_others(engine):
-    engine.node_list = [made("pi0", 99), made("pi3", 99)]
-    change = engine.client.update_node.side_effect
+@pytest.fixture
+def refused(engine):
+    """Ids of nodes that Docker refuses to change."""
+    found, change = set(), engine.client.update_node.side_effect
 
-    def refused(node_id, *args, **kwargs):
-        if node_id == "id-pi0":
+    def asked(node_id, *args, **kwargs):
+        if node_id in found:
             raise refuse("this would cost the majority")
         return change(node_id, *args, **kwargs)
 
-    engine.client.update_node.side_effect = refused
+    engine.client.update_node.side_effect = asked
+    return found
+
+
+@pytest.fixture
+def moved(engine, monkeypatch):
+    """Three managers of which two are to be others; this node is the first."""
+    ticks = iter(range(0, 10**6, 20))
+    set_clock(monkeypatch, swarmnode, monotonic=lambda: next(ticks), sleep=lambda _: None)
+    names = ("pi0", "pi1", "pi2")
+    engine.node_list = [made(name, 9000, role="manager") for name in names]
+    engine.node_list += [made("pi3", 9000), made("pi4", 9000)]
+    engine.state, engine.role, engine.node_id = "active", "manager", "id-pi0"
+    roles = {"pi0": "worker", "pi1": "worker", "pi2": "manager", "pi3": "manager", "pi4": "manager"}
+    return {name: {"role": role, "labels": {}} for name, role in roles.items()}
+
+
+def managers(engine):
+    return [one["ID"][3:] for one in engine.node_list if one["Spec"]["Role"] == "manager"]
+
+
+def test_managers_are_moved_and_this_node_gives_its_role_up_last(engine, moved, testmode):
+    ret = states.members("x", moved)
+    assert ret["result"] is (None if testmode else True)
+    assert managers(engine) == (["pi0", "pi1", "pi2"] if testmode else ["pi2", "pi3", "pi4"])
+    asked = [call.args[0] for call in engine.client.update_node.call_args_list]
+    assert asked == ([] if testmode else ["id-pi3", "id-pi4", "id-pi1", "id-pi0"])
+    if not testmode:
+        assert states.members("x", moved)["changes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("hinder", "why"),
+    [
+        pytest.param(
+            lambda engine, refused: refused.update(["id-pi3", "id-pi4"]),
+            "pi3 is no manager; pi4 is no manager",
+            id="refused",
+        ),
+        pytest.param(
+            lambda engine, refused: setattr(engine, "reachability", "unknown"),
+            "pi3 is not reachable for the others yet; pi4 is not reachable for the others yet",
+            id="have no vote yet",
+        ),
+        pytest.param(
+            lambda engine, refused: engine.node_list[3]["Status"].update(State="down"),
+            "pi3 is down",
+            id="down",
+        ),
+        pytest.param(
+            lambda engine, refused: engine.node_list.__delitem__(slice(3, 5)),
+            "1 of 3 described managers are in the swarm",
+            id="away",
+        ),
+    ],
+)
+def test_no_manager_is_demoted_before_others_hold_the_majority(engine, moved, refused, hinder, why):
+    hinder(engine, refused)
+    ret = states.members("x", moved)
+    assert ret["result"] is False
+    said = "pi0, pi1: not demoted before those that are to be managers are: "
+    assert f"{said}{why}" in ret["comment"]
+    assert {"pi0", "pi1", "pi2"} <= set(managers(engine))
+    assert not {"pi0", "pi1"} & set(ret["changes"])
+
+
+def test_a_new_manager_that_takes_a_while_is_waited_for(engine, moved, monkeypatch):
+    engine.reachability, seconds = "unknown", []
+
+    def sleep(length):
+        seconds.append(length)
+        for one in engine.node_list[3:]:
+            one["ManagerStatus"]["Reachability"] = "reachable"
+
+    set_clock(monkeypatch, swarmnode, sleep=sleep)
+    assert states.members("x", moved)["result"] is True
+    assert (managers(engine), len(seconds)) == (["pi2", "pi3", "pi4"], 1)
+
+
+def test_a_swarm_without_a_leader_for_a_moment_is_asked_again(engine, moved):
+    read, refused = engine.client.nodes.side_effect, []
+
+    def nodes():
+        if engine.client.update_node.call_count == 2 and not refused:
+            refused.append(1)
+            raise refuse("The swarm does not have a leader")
+        return read()
+
+    engine.client.nodes.side_effect = nodes
+    assert states.members("x", moved)["result"] is True
+    assert managers(engine) == ["pi2", "pi3", "pi4"]
+
+
+def test_this_node_stays_a_manager_while_the_rest_is_not_done(engine, moved, refused):
+    refused.add("id-pi1")
+    ret = states.members("x", moved)
+    assert ret["result"] is False
+    assert "pi0: is this node, not demoted before the rest is done" in ret["comment"]
+    assert managers(engine) == ["pi0", "pi1", "pi2", "pi3", "pi4"]
+
+
+def test_a_manager_that_is_lost_is_demoted_whoever_else_is_away(engine, moved):
+    engine.node_list[1]["Status"]["State"] = engine.node_list[3]["Status"]["State"] = "down"
+    engine.node_list[1]["ManagerStatus"]["Reachability"] = "unreachable"
+    ret = states.members("x", moved)
+    assert "pi0: not demoted before" in ret["comment"]
+    assert "pi1" not in managers(engine)
+
+
+def test_one_node_that_docker_refuses_does_not_stop_the_others(engine, refused):
+    engine.node_list = [made("pi0", 99), made("pi3", 99)]
+    refused.add("id-pi0")
     ret = states.members("x", WANTED)
     assert ret["result"] is False
     assert "pi0: Docker Engine refuses: this would cost the majority" in ret["comment"]
