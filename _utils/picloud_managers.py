@@ -6,6 +6,8 @@ What comes back is whatever a node sends: callers check it before they use it.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,6 +108,7 @@ class Managers:
         NoAnswerError when there is no manager, or when it fails there, in its words.
         """
         name = self.via(site)
+        began = time.monotonic()
         for _name, said, failed in picloud_ask.asked(
             self._opts,
             [name],
@@ -119,7 +122,8 @@ class Managers:
                 raise NoAnswerError(f"{name}: {_words(said, function, name)}")
             return said
         self._via.pop(site, None)
-        raise NoAnswerError(f"{name} did not say within {seconds} s what came of {function}")
+        waited = math.ceil(time.monotonic() - began)
+        raise NoAnswerError(f"{name} did not say within {waited} s what came of {function}")
 
 
 def _words(said: Any, function: str, name: str) -> str:

@@ -21,14 +21,14 @@ from picloud.rejoin.words import plain
 from picloud.workloads import fleet
 from picloud_rejoin.keys import KeyStore
 from picloud_watch import NoAnswerError, refuse
-from salt.exceptions import SaltClientError
 
 log = logging.getLogger(__name__)
 
 #: Seconds until nodes that have not answered are asked whether they are still at it.
 ASK_S = 10
-#: Seconds after which nodes that are still at it are waited for no more.
-LONGEST_S = 1800
+#: Seconds after which nodes that are still at it are waited for no more: at a question, and at
+#: applying states.
+QUESTION_S, LONGEST_S = 60, 1800
 #: Nodes that join the swarm of a site at once: Docker Engine gives up a joining after 20 s, which
 #: managers on small boards may need for many.
 AT_ONCE = 8
@@ -325,7 +325,7 @@ class Swarms:
         said = {}
         for _ in range(tries):
             left = [name for name in nodes if not isinstance(said.get(name), dict)]
-            said |= self._run(left, "state.apply", [sls], kwarg={"queue": True})
+            said |= self._run(left, "state.apply", [sls], longest=LONGEST_S, kwarg={"queue": True})
         failed = {}
         for name in nodes:
             states = said.get(name)
@@ -340,7 +340,7 @@ class Swarms:
         """Run a function on exactly these nodes; what they returned, by node."""
         return dict(self._returns(nodes, function, arguments, **more))
 
-    def _returns(self, nodes, function, arguments, **more):
+    def _returns(self, nodes, function, arguments, longest=QUESTION_S, **more):
         """Run a function on exactly these nodes; yield what they return, as it comes."""
         if not nodes:
             return
@@ -349,10 +349,10 @@ class Swarms:
             # no key to publish with: those of the master are read anew.
             with salt.client.get_local_client(self._opts["conf_file"]) as client:
                 for name, said, _failed in picloud_ask.answers(
-                    client, nodes, function, arguments, timeout=ASK_S, longest=LONGEST_S, **more
+                    client, nodes, function, arguments, timeout=ASK_S, longest=longest, **more
                 ):
                     yield name, said
-        except SaltClientError as err:
+        except (*picloud_ask.FAULTS, NoAnswerError) as err:
             log.warning("Cannot ask %s of %d nodes: %s", function, len(nodes), err)
 
 

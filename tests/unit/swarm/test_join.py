@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from unittest.mock import create_autospec
 
+import picloud_ask
 import picloud_swarm
 import pytest
 import salt.client
@@ -13,7 +14,7 @@ from picloud.ledger import Ledger
 from picloud.ledger.swarms import Swarm
 from picloud.load import read
 from picloud_rejoin.keys import KeyStore
-from salt.exceptions import SaltClientError
+from salt.exceptions import AuthorizationError, SaltClientError
 
 MANAGERS = {"pi0": "10.80.1.1", "pi14": "10.80.2.1", "pi28": "10.80.3.1"}
 
@@ -25,7 +26,7 @@ class Nodes:
         self.ledger, self.view = ledger, view
         self.roles, self.leader = {}, None
         self.off, self.asked, self.said = set(), [], {}
-        self.bus = True
+        self.fault = None
 
     def info(self, name):
         role = self.roles.get(name)
@@ -51,8 +52,8 @@ class Nodes:
 
     def cmd_iter_no_block(self, tgt, fun, arg=(), tgt_type="glob", **_more):
         assert tgt_type == "list"
-        if not self.bus:
-            raise SaltClientError("the bus is not there")
+        if self.fault:
+            raise self.fault
         self.asked.append((fun, sorted(tgt)))
         for name in tgt:
             if name in self.off:
@@ -250,6 +251,20 @@ def test_a_node_that_is_made_a_manager_is_changed_by_who_leads(swarms, nodes):
     assert [one for one in nodes.asked if one[0] == "state.apply"] == [("state.apply", ["pi0"])]
 
 
+def test_a_busy_node_holds_up_a_question_for_a_minute_and_states_for_longer(
+    swarms, nodes, monkeypatch
+):
+    answers, longest = picloud_ask.answers, set()
+
+    def asked(client, names, function, arguments, **more):
+        longest.add((function, more["longest"]))
+        return answers(client, names, function, arguments, **more)
+
+    monkeypatch.setattr(picloud_ask, "answers", asked)
+    swarms.join(["pi0", "pi1"])
+    assert longest == {("swarm.info", 60), ("swarm.join_tokens", 60), ("state.apply", 1800)}
+
+
 def test_while_no_manager_is_there_nobody_begins(swarms, nodes, ledger):
     nodes.off = set(MANAGERS)
     (found,) = swarms.join(["pi1"])
@@ -283,7 +298,9 @@ def test_why_a_node_is_not_in_its_swarm(swarms, nodes, ledger, said, why):
     assert "SWMTKN" not in str(ledger.swarms.token("pi1"))
 
 
-def test_a_master_that_cannot_ask_says_who_does_not_answer(swarms, nodes):
-    nodes.bus = False
+@pytest.mark.parametrize("kind", [SaltClientError, AuthorizationError, OSError])
+def test_a_master_that_cannot_ask_says_who_does_not_answer(swarms, nodes, kind, caplog):
+    nodes.fault = kind("the bus is not there")
     (found,) = swarms.join(["pi1"])
+    assert "the bus is not there" in caplog.text
     assert "no manager of glasgow is there yet" in found.refused["pi1"]
