@@ -55,7 +55,8 @@ def mend(site=None):
     - Nodes are back that were lost, and replicas of a workload are crowded on others: it is dealt
       out anew, as its ``update`` says, once in ``placement: rebalance_s`` at most.
     - The managers have lost their majority, or have it again: the log has one warning, and the
-      event ``picloud/swarm/lost/<site>`` or ``picloud/swarm/works/<site>`` tells it.
+      event ``picloud/swarm/lost/<site>`` or ``picloud/swarm/works/<site>`` tells it. While so few
+      answer that the others may be a majority, nobody can tell, and the log says only that.
 
     The exit status is 1 when a swarm does not work, or something could not be put right.
 

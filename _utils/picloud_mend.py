@@ -18,6 +18,7 @@ from picloud.workloads.seen import Seen
 from picloud_swarm import Swarms
 from picloud_watch import NoAnswerError
 from picloud_workload import Work
+from salt.exceptions import SaltException
 
 log = logging.getLogger(__name__)
 
@@ -67,21 +68,29 @@ class Mender:
         site
             The name of the site.
         """
-        now = self._swarms.standing(site)
-        self._told(self._watch.watched().get(site, Watched(site)), now)
-        if not now.works or now.leads is None:
-            return Looked((f"{now.words}.",), failed=now.lost)
+        words: tuple[str, ...] = ()
+        # What is in the way at one site is no reason not to look at the others.
         try:
+            now = self._swarms.standing(site)
+            words = (f"{now.words}.",)
+            self._told(self._watch.watched().get(site, Watched(site)), now)
+            if not now.works or now.leads is None:
+                return Looked(words, failed=now.lost or now.unheard)
             return self._mended(site, now.leads, now.words)
-        except NoAnswerError as err:
-            return Looked((f"{now.words}.", f"{site}: {err}"), failed=True)
+        except (NoAnswerError, SaltException, OSError) as err:
+            return Looked((*words, f"{site}: {err}"), failed=True)
 
     def _told(self, known: Watched, now: Standing) -> None:
         """Record how a swarm stands, and tell when that is another way than before."""
+        if now.unheard and known.lost_at is not None:
+            # It was lost; nobody says that it is not any more.
+            return
         lost_at = (known.lost_at or time.time()) if now.lost else None
         new = known._replace(lost_at=lost_at, words=now.words)
         if new != known:
             self._watch.watch(new)
+        if now.unheard and now.words != known.words:
+            log.warning("Swarm: %s", now.words)
         if (known.lost_at is None) == (lost_at is None):
             return
         site, state = known.site, "works" if lost_at is None else "lost"

@@ -239,6 +239,9 @@ class Standing(NamedTuple):
         Whether more than half of its managers are there: only then it can be changed.
     lost
         Whether it was begun and does not work: somebody has to do something about it.
+    unheard
+        Whether it was begun, and those of its managers that do not answer are enough for it to
+        work: nobody can tell.
     survivors
         Managers that still have the swarm's data though it does not work, best first.
     silent, without
@@ -250,6 +253,7 @@ class Standing(NamedTuple):
     leads: str | None
     works: bool
     lost: bool
+    unheard: bool
     survivors: tuple[str, ...]
     silent: tuple[str, ...]
     without: tuple[str, ...]
@@ -281,7 +285,9 @@ def standing(
     rest = [name for name in managers if name not in {*works, *silent, *without}]
     # Docker Engine that was started again without the others does not say that it is a manager.
     rest.sort(key=lambda name: (said[name] or {}).get("role") != "manager")
-    lost = not works and bool(recorded or rest)
+    enough = 2 * len(silent) > len(managers)
+    lost = not works and bool(rest or (recorded and not enough))
+    unheard = not works and not lost and recorded is not None
     parts = [
         f"{words} {', '.join(names)}"
         for words, names in (
@@ -294,16 +300,16 @@ def standing(
     more = f": {'; '.join(parts)}" if parts else ""
     if works:
         words = f"the swarm of {site} works, {leads or 'a manager that does not answer'} leads it"
+    elif unheard:
+        words = f"no manager of the swarm of {site} answers, it may be well"
     elif not lost:
         words = f"{site} has no swarm yet"
     elif rest:
         words = f"the managers of the swarm of {site} have lost their majority"
-    elif len(silent) == len(managers):
-        words = f"no manager of the swarm of {site} can be reached"
     else:
         words = f"no manager of the swarm of {site} has its data any more"
     survivors = tuple(rest) if lost else ()
-    return Standing(leads, bool(works), lost, survivors, silent, without, words + more)
+    return Standing(leads, bool(works), lost, unheard, survivors, silent, without, words + more)
 
 
 class Recovery(NamedTuple):
@@ -345,7 +351,7 @@ def recovery(
         recovery("glasgow", ["pi0", "pi14", "pi28"], answers, "abc").survivor
     """
     now = standing(site, managers, answers, recorded)
-    if not now.lost:
+    if not (now.lost or now.unheard):
         return Recovery(f"there is nothing to recover: {now.words}")
     if len(now.silent) == len(managers):
         return Recovery(f"{now.words}. Let one of them answer first")

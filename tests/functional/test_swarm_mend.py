@@ -10,6 +10,8 @@ import pytest
 import salt.client
 from picloud.ledger.swarms import Swarm as Recorded
 from picloud_rejoin.keys import KeyStore
+from picloud_watch import NoAnswerError
+from salt.exceptions import SaltClientError
 
 from .managers import MANAGERS, Swarm
 
@@ -229,6 +231,33 @@ def test_a_lost_majority_is_told_once_and_so_is_its_end(run, managers, events, s
     assert run()[1] == 0
     assert [tag for tag, _data in events[1:]] == ["picloud/swarm/works/glasgow"]
     assert not [one for one in salt_run("picloud.status")[0]["notices"] if "swarm" in one]
+
+
+def test_managers_that_do_not_answer_are_no_lost_majority(run, managers, events, salt_run, caplog):
+    managers.silent = set(MANAGERS)
+    for _ in range(2):
+        said, code = run()
+        assert code == 1
+        assert "No manager of the swarm of glasgow answers, it may be well" in said["message"]
+    assert len([one for one in caplog.records if "it may be well" in one.message]) == 1
+    assert not [one for one in salt_run("picloud.status")[0]["notices"] if "swarm" in one]
+    # What was lost is so until somebody says that it is not.
+    managers.silent, managers.lost = set(), True
+    run()
+    managers.silent = set(MANAGERS)
+    run()
+    assert [tag for tag, _data in events] == ["picloud/swarm/lost/glasgow"]
+    assert [one for one in salt_run("picloud.status")[0]["notices"] if "lost their majority" in one]
+
+
+@pytest.mark.parametrize("kind", [NoAnswerError, SaltClientError, OSError])
+def test_a_site_that_cannot_be_looked_at_does_not_hold_up_others(run, monkeypatch, kind):
+    def standing(_self, _site):
+        raise kind("no answer today")
+
+    monkeypatch.setattr(picloud_swarm.Swarms, "standing", standing)
+    said, code = run()
+    assert (said["message"], code) == ("Glasgow: no answer today", 1)
 
 
 def test_a_site_without_a_swarm_is_named(run):

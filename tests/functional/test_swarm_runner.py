@@ -90,6 +90,15 @@ def test_a_swarm_that_is_gone_says_what_to_do_and_one_not_begun_does_not(run, no
     assert said["message"].endswith("salt-run swarm.recover site=glasgow")
 
 
+def test_managers_that_do_not_answer_are_no_reason_to_recover(run, nodes, begun):
+    said, code = run("swarm.status")
+    assert code == 1
+    assert said["message"] == (
+        "No manager of the swarm of glasgow answers, it may be well:"
+        " no answer from pi0, pi14, pi28."
+    )
+
+
 def test_an_unknown_site_is_named(run, nodes):
     for function in ("swarm.status", "swarm.recover"):
         said, code = run(function, site="glasgov")

@@ -66,6 +66,20 @@ WORKS = {"state": "active", "role": "worker", "cluster": None, "leads": False}
             id="all cards are new",
         ),
         pytest.param(
+            {},
+            "c1",
+            (None, False, ()),
+            "no manager of the swarm of glasgow answers, it may be well: no answer from m1, m2, m3",
+            id="all are silent",
+        ),
+        pytest.param(
+            {"m1": OFF},
+            "c1",
+            (None, False, ()),
+            "answers, it may be well: no answer from m2, m3; in no swarm: m1",
+            id="one is new and the others are silent",
+        ),
+        pytest.param(
             {"m1": OFF, "m2": None, "m3": None},
             None,
             (None, False, ()),
@@ -78,6 +92,22 @@ def test_how_it_stands(answers, recorded, expected, words):
     found = standing("glasgow", MANAGERS, answers, recorded)
     assert (found.leads, found.works, found.survivors) == expected
     assert words in found.words
+
+
+@pytest.mark.parametrize(
+    ("answers", "recorded", "lost", "unheard"),
+    [
+        pytest.param({}, "c1", False, True, id="all are silent"),
+        pytest.param({}, None, False, False, id="none begun"),
+        pytest.param({"m1": OFF}, "c1", False, True, id="the silent ones may be the majority"),
+        pytest.param({"m1": OFF, "m3": OFF}, "c1", True, False, id="the silent one may not"),
+        pytest.param({"m1": ALONE}, "c1", True, False, id="one says that nobody leads"),
+        pytest.param({"m1": LEADS}, "c1", False, False, id="works"),
+    ],
+)
+def test_a_swarm_is_lost_when_a_manager_says_so(answers, recorded, lost, unheard):
+    found = standing("glasgow", MANAGERS, answers, recorded)
+    assert (found.lost, found.unheard) == (lost, unheard)
 
 
 @pytest.mark.parametrize(
