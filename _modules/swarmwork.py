@@ -196,10 +196,8 @@ def _service(name, item, spec, compared):
         try:
             changes = __salt__["swarmservice.plan"](name, spec)["changes"] or {}
             found["changes"] = {
-                field: ["", ""]
-                if field.startswith("env.")
-                else [str(change["old"])[:80], str(change["new"])[:80]]
-                for field, change in list(changes.items())[:100]
+                field: [str(change["old"])[:80], str(change["new"])[:80]]
+                for field, change in list(_shown(changes).items())[:100]
             }
         except (CommandExecutionError, SaltInvocationError) as err:
             found["error"] = str(err)
@@ -208,6 +206,14 @@ def _service(name, item, spec, compared):
 
 def _image(spec):
     return spec.get("TaskTemplate", {}).get("ContainerSpec", {}).get("Image", "")
+
+
+def _shown(changes):
+    """Changes of a service without the values of environment variables, which may be secret."""
+    blank = {"old": "", "new": ""}
+    return {
+        field: blank if field.startswith("env.") else change for field, change in changes.items()
+    }
 
 
 def _task(service, task):
@@ -226,7 +232,8 @@ def _task(service, task):
 def settle(name, timeout=0):
     """
     Make a workload what the master describes now: its service is changed, made, or removed where
-    the master has no replicas of it here. Return what changed, as ``swarmservice.apply`` does.
+    the master has no replicas of it here. Return what changed, as ``swarmservice.apply`` does, but
+    for values of environment variables, which are left out.
 
     name
         Its name.
@@ -255,7 +262,7 @@ def settle(name, timeout=0):
     changes = __salt__["swarmservice.apply"](name, spec)
     if timeout:
         __salt__["swarmservice.wait"](name, timeout)
-    return {"service": {"old": None, "new": name}} if changes is None else changes
+    return {"service": {"old": None, "new": name}} if changes is None else _shown(changes)
 
 
 def logs(name, lines=100):

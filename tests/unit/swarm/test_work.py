@@ -86,6 +86,16 @@ def test_a_service_is_made_changed_and_taken_away_as_the_master_says(engine, tol
     assert (engine.service_list, swarmwork.settle("web")) == ([], {})
 
 
+def test_values_of_environment_variables_are_not_told(told):
+    services = told["picloud"]["workloads"]["services"]
+    swarmwork.settle("web")
+    services["web"] = {**SPEC, "replicas": 5, "env": {"KEY": "secret"}}
+    blank, replicas = {"old": "", "new": ""}, {"old": 2, "new": 5}
+    assert swarmwork.settle("web") == {"replicas": replicas, "env.KEY": blank}
+    services["web"] = SPEC
+    assert swarmwork.settle("web")["env.KEY"] == blank
+
+
 def test_a_service_that_somebody_else_made_is_not_taken_away(engine, told):
     told["picloud"]["workloads"]["services"] = {}
     swarmservice.apply_("web", {"image": "picloud/web:1"})
