@@ -28,6 +28,8 @@ __func_alias__ = {"set_": "set"}
 
 SOCKET = "unix:///run/docker.sock"
 ROLES = ("worker", "manager")
+#: What Docker Engine answers in clear and nobody is told.
+KEPT = ("JoinTokens", "UnlockKey")
 #: Docker Engine gives up waiting for a manager after 20 s and goes on in the background.
 JOIN_SECONDS = 60
 
@@ -58,6 +60,8 @@ def ask(function, *args, **kwargs):
     args, kwargs
         Its arguments.
 
+    Join tokens and the unlock key are left out: see :py:func:`join_token`.
+
     Docker Engine is asked on the minion's option ``docker.url``, by default its own socket.
 
     CLI Example:
@@ -66,6 +70,12 @@ def ask(function, *args, **kwargs):
 
         salt pi0 swarm.ask inspect_network web
     """
+    said = _ask(function, *args, **kwargs)
+    # Whatever is returned goes over the bus and into the job cache of the master.
+    return {k: v for k, v in said.items() if k not in KEPT} if isinstance(said, dict) else said
+
+
+def _ask(function, *args, **kwargs):
     from docker.errors import APIError, DockerException, NotFound  # noqa: PLC0415
     from requests.exceptions import RequestException  # noqa: PLC0415
 
@@ -358,7 +368,7 @@ def join_tokens(nodes):
             whose = f"{name}: " if name else ""
             known = ", ".join(ROLES)
             raise SaltInvocationError(f"{whose}role: must be one of {known}, is {one['role']!r}")
-    tokens = ask("inspect_swarm")["JoinTokens"]
+    tokens = _ask("inspect_swarm")["JoinTokens"]
     known = {node["ID"] for node in ask("nodes")}
     found = {}
     for name, one in nodes.items():

@@ -317,6 +317,13 @@ def test_tokens_for_several_nodes_are_each_sealed_for_one(manager, key):
         swarm.join_tokens({"pi3": {"role": "king", "public_key": key.public}})
 
 
+def test_no_answer_of_docker_has_a_secret_of_the_swarm_in_clear(manager):
+    assert swarm.ask("inspect_swarm")["ID"] == "cluster"
+    assert "SWMTKN" not in str(swarm.ask("inspect_swarm"))
+    manager.client.get_unlock_key.return_value = {"UnlockKey": "SWMKEY-1-x"}
+    assert swarm.ask("get_unlock_key") == {}
+
+
 def test_docker_is_asked_from_a_command_line_too(engine):
     engine.node_list = [node("pi1")]
     found = swarm.ask("inspect_node", "id-pi1", __pub_fun="swarm.ask", __pub_jid="1")
