@@ -8,15 +8,8 @@ swarm-recover-asks:
   test.fail_without_changes:
     - comment: {{ (plan.refused or "Nothing is done before confirm is true. " ~ plan.words | join(" ")) | yaml_dquote }}
 {%- else %}
-  {%- if plan.leave %}
-
-swarm-recover-left:
-  salt.function:
-    - name: swarm.leave
-    - tgt: {{ plan.leave | json }}
-    - tgt_type: list
-    - kwarg: {force: true}
-  {%- endif %}
+  {#- What others have of the swarm goes only once the survivor leads: until then it is all that is left if that fails. #}
+  {%- set before = "" %}
   {%- if plan.survivor %}
 
 swarm-recover-survivor:
@@ -25,16 +18,48 @@ swarm-recover-survivor:
     - tgt: {{ [plan.survivor] | json }}
     - tgt_type: list
     - kwarg: {advertise_addr: {{ plan.address | json }}, force_new_cluster: true}
-  {%- else %}
+
+swarm-recover-leads:
+  salt.function:
+    - name: swarmnode.leads
+    - tgt: {{ [plan.survivor] | json }}
+    - tgt_type: list
+    - retry: {attempts: 12, interval: 5}
+    - require:
+      - salt: swarm-recover-survivor
+    {%- set before = "swarm-recover-leads" %}
+  {%- endif %}
+  {%- if plan.leave %}
+
+swarm-recover-left:
+  salt.function:
+    - name: swarm.leave
+    - tgt: {{ plan.leave | json }}
+    - tgt_type: list
+    - kwarg: {force: true}
+    {%- if before %}
+    - require:
+      - salt: {{ before }}
+    {%- endif %}
+    {%- set before = "swarm-recover-left" %}
+  {%- endif %}
+  {%- if not plan.survivor %}
 
 swarm-recover-forgotten:
   salt.runner:
     - name: swarm.forget
     - site: {{ ask.site | json }}
+    {%- if before %}
+    - require:
+      - salt: {{ before }}
+    {%- endif %}
+    {%- set before = "swarm-recover-forgotten" %}
   {%- endif %}
 
 swarm-recover-joined:
   salt.runner:
     - name: swarm.join
     - nodes: {{ plan.members | json }}
+    - require:
+      - salt: {{ before }}
 {%- endif %}

@@ -139,6 +139,16 @@ def orchestrated(opts, repo, run):
     return render
 
 
+def required(steps):
+    """Which step each one waits for to have gone well."""
+    found = {}
+    for name, step in steps.items():
+        (said,) = step.values()
+        given = {key: value for one in said for key, value in one.items()}
+        found[name] = [one["salt"] for one in given.get("require", [])]
+    return found
+
+
 @pytest.mark.parametrize("ask", [{}, {"confirm": False}, {"confirm": "yes"}])
 def test_the_orchestration_does_nothing_before_it_is_told_to(orchestrated, nodes, begun, ask):
     nodes.answers = {"pi0": ALONE}
@@ -151,7 +161,13 @@ def test_the_orchestration_does_nothing_before_it_is_told_to(orchestrated, nodes
 def test_the_orchestration_of_a_survivor(orchestrated, nodes, begun):
     nodes.answers = {"pi0": ALONE, "pi14": ALONE}
     steps = orchestrated(site="glasgow", confirm=True)
-    assert list(steps) == ["swarm-recover-left", "swarm-recover-survivor", "swarm-recover-joined"]
+    # The others keep what they have until one leads.
+    assert required(steps) == {
+        "swarm-recover-survivor": [],
+        "swarm-recover-leads": ["swarm-recover-survivor"],
+        "swarm-recover-left": ["swarm-recover-leads"],
+        "swarm-recover-joined": ["swarm-recover-left"],
+    }
     told = {
         name: {key: value for one in step.popitem()[1] for key, value in one.items()}
         for name, step in steps.items()
@@ -162,13 +178,29 @@ def test_the_orchestration_of_a_survivor(orchestrated, nodes, begun):
         "advertise_addr": "10.80.1.1",
         "force_new_cluster": True,
     }
+    assert told["swarm-recover-leads"]["name"] == "swarmnode.leads"
+    assert told["swarm-recover-leads"]["tgt"] == ["pi0"]
     assert told["swarm-recover-joined"]["nodes"] == ["pi0", "pi14"]
+
+
+def test_the_orchestration_of_the_only_one_that_is_left(orchestrated, nodes, begun):
+    nodes.answers = {"pi0": ALONE, "pi14": OFF}
+    steps = orchestrated(site="glasgow", confirm=True)
+    assert required(steps) == {
+        "swarm-recover-survivor": [],
+        "swarm-recover-leads": ["swarm-recover-survivor"],
+        "swarm-recover-joined": ["swarm-recover-leads"],
+    }
 
 
 def test_the_orchestration_without_a_survivor_forgets_the_swarm(orchestrated, nodes, begun):
     nodes.answers = {"pi0": OFF, "pi1": {**ALONE, "role": "worker"}}
     steps = orchestrated(site="glasgow", confirm=True)
-    assert list(steps) == ["swarm-recover-left", "swarm-recover-forgotten", "swarm-recover-joined"]
+    assert required(steps) == {
+        "swarm-recover-left": [],
+        "swarm-recover-forgotten": ["swarm-recover-left"],
+        "swarm-recover-joined": ["swarm-recover-forgotten"],
+    }
 
 
 def test_what_a_recovery_does(run, nodes, begun):
