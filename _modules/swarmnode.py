@@ -70,9 +70,14 @@ def list_():
     return sorted(found, key=lambda node: (node["hostname"], node["created"], node["id"]))
 
 
-def leads():
+def leads(nodes=None):
     """
     Return whether this node is the manager that leads its swarm: one is, at each time.
+
+    nodes
+        As for :py:func:`members`. While who leads is none of the managers among them, as after it
+        was given another role, it is not told what to keep: the first of these, by name, that is
+        a manager already does that then, and gives its role to another one.
 
     False as well where Docker Engine is not there or does not answer.
 
@@ -84,9 +89,22 @@ def leads():
     """
     try:
         own = __salt__["swarm.info"]()
-        return own["state"] == "active" and own["leads"]
+        if own["state"] != "active" or own["role"] != "manager":
+            return False
+        return own["leads"] or (bool(nodes) and _stands_in(nodes) == own["node_id"])
     except CommandExecutionError:
         return False
+
+
+def _stands_in(nodes):
+    """The id of the manager that does what one that leads does, None while that one does it."""
+    found = members(nodes)
+    leader = next((one for one in found if one["here"]["leader"]), None)
+    if leader is None or leader["wanted"].get("role") == "manager":
+        return None
+    able = [one for one in found if one["wanted"].get("role") == "manager"]
+    able = [one for one in able if not _no_vote(one["here"])]
+    return min(able, key=lambda one: one["name"])["here"]["id"] if able else None
 
 
 def find(name):

@@ -149,6 +149,32 @@ def test_a_worker_and_a_node_without_docker_do_not_lead(nodes):
     assert swarmnode.leads() is False
 
 
+@pytest.mark.parametrize(
+    ("own", "leader", "roles", "leads"),
+    [
+        pytest.param("pi1", "pi0", "wmm", True, id="the first of those that stay"),
+        pytest.param("pi2", "pi0", "wmm", False, id="another one of those that stay"),
+        pytest.param("pi1", "pi0", "mmm", False, id="who leads stays"),
+        pytest.param("pi1", None, "wmm", False, id="nobody leads"),
+        pytest.param("pi1", "pi0", "wwm", False, id="goes too"),
+        pytest.param("pi3", "pi0", "wwwm", False, id="is no manager yet"),
+    ],
+)
+def test_while_who_leads_is_to_be_no_manager_another_one_does_its_work(
+    engine, own, leader, roles, leads
+):
+    names = ("pi0", "pi1", "pi2")
+    engine.node_list = [node(name, role="manager") for name in names] + [node("pi3")]
+    for one in engine.node_list[:3]:
+        one["ManagerStatus"]["Leader"] = one["ID"] == f"id-{leader}"
+    engine.state, engine.node_id = "active", f"id-{own}"
+    engine.role = "worker" if own == "pi3" else "manager"
+    kinds = {"w": "worker", "m": "manager"}
+    told = {f"pi{number}": {"role": kinds[role]} for number, role in enumerate(roles)}
+    assert swarmnode.leads(told) is leads
+    assert swarmnode.leads() is False
+
+
 WANTED = {
     "pi0": {"role": "manager", "labels": {}, "availability": "active"},
     "pi3": {"role": "worker", "labels": LABELS, "availability": "active"},
