@@ -32,12 +32,16 @@ MOST_SECONDS = 7200
 @page
 def plan(path=None):
     """
-    Show which nodes would run how many replicas of each workload, what that changes, and in words
-    why something does not fit.
+    Show which nodes would run how many replicas of each workload, what that changes, what is edited
+    in the services themselves, and in words why something does not fit.
 
     path
         Folder of a description that is not in force yet, such as a working copy: the page shows
         what it changes. Default: the one this master uses.
+
+    Changes are told against the description in force, not against what runs: for that there is
+    ``workload.status``. Of environment variables, commands and files it is told that they differ,
+    and never what they hold.
 
     Swarm schedules by itself in the end; the plan checks that there is room, with the constraints
     that Swarm gets. The exit status is 1 when something does not fit.
@@ -61,7 +65,7 @@ def plan(path=None):
     before, _faults = picloud_salt.store(__opts__).cloud()
     running = overrides.plan(before, said).where if before else None
     made = overrides.plan(cloud, said, running or {})
-    data = pages.plan(cloud, made, said)
+    data = pages.plan(cloud, made, said, before)
     return {**data, "retcode": 1} if made.misfits else data
 
 

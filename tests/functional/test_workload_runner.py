@@ -55,6 +55,7 @@ def test_the_workloads_of_the_master_fit_and_nothing_changes(run):
     text = tables.render(said)
     assert "all fit" in text
     assert "glasgow: 0.3 of 56 CPU, memory 48 of 7168 MB" in text
+    assert said["notices"][-1].startswith("Changes are told against the description in force")
 
 
 def test_a_working_copy_shows_what_it_changes(run, copy):
@@ -63,6 +64,16 @@ def test_a_working_copy_shows_what_it_changes(run, copy):
     changes = said["workloads"]["web"]["changes"]
     assert [(one["old"], one["new"]) for one in changes] == [(0, 1), (0, 1)]
     assert said["rows"][0][4] == "+2"
+
+
+def test_an_edit_of_the_service_itself_is_shown_in_words(run, copy):
+    said, code = run(
+        "workload.plan", path=copy("    replicas: 3", "    replicas: 3\n    user: web")
+    )
+    web = said["workloads"]["web"]
+    assert (code, web["changes"], web["edits"]) == (0, [], ["user nothing -> web"])
+    assert said["rows"][0][4] == "edited"
+    assert "web is edited: user nothing -> web" in tables.render(said)
 
 
 def test_a_workload_that_goes_is_shown_as_gone(run, copy):

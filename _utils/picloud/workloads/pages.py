@@ -5,21 +5,29 @@ What ``salt-run workload`` shows: a plan as data and as a table, each reason in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from picloud.rejoin.pages import table
+from picloud.workloads.edits import edits
 from picloud.workloads.fleet import RESOURCES, Described, swarms
-from picloud.workloads.overrides import Overrides, refusal, without
+from picloud.workloads.overrides import Overrides, refusal, told, without
 from picloud.workloads.placement import Misfit, Plan
 from picloud.workloads.room import NO_ROOM, UNITS, amount
 
 #: Nodes that are named for a rack.
 NAMED = 4
 NONE = Overrides()
+#: What the changes are changes to: nobody is asked what runs.
+BEFORE = (
+    "Changes are told against the description in force and its plan, not against what runs now;"
+    " for that: salt-run workload.status"
+)
 
 
-def plan(cloud: Described, made: Plan, said: Overrides = NONE) -> dict[str, Any]:
+def plan(
+    cloud: Described, made: Plan, said: Overrides = NONE, before: Described | None = None
+) -> dict[str, Any]:
     """
     Return the page of a plan.
 
@@ -29,6 +37,8 @@ def plan(cloud: Described, made: Plan, said: Overrides = NONE) -> dict[str, Any]
         The plan.
     said
         What was said by hand, which is in the plan already.
+    before
+        The cloud that the changes of the plan are changes to; None where there was none.
 
     .. code-block:: python
 
@@ -39,6 +49,9 @@ def plan(cloud: Described, made: Plan, said: Overrides = NONE) -> dict[str, Any]
     for change in made.changes:
         entry = workloads.setdefault(change.workload, _gone())
         entry["changes"].append({"node": change.node, "old": change.old, "new": change.new})
+    edited = edits(told(before, said.scales), told(cloud, said.scales)) if before else {}
+    for name, words in edited.items():
+        workloads[name]["edits"] = words
     heads = ("workload", "image", "mode", "replicas", "changes", "where")
     rows = [
         (
@@ -48,15 +61,19 @@ def plan(cloud: Described, made: Plan, said: Overrides = NONE) -> dict[str, Any]
             str(one["wanted"])
             if one["placed"] == one["wanted"]
             else f"{one['placed']} of {one['wanted']}",
-            _difference(one["changes"]),
+            _difference(one),
             where(one["nodes"], racks),
         )
         for name, one in workloads.items()
     ]
     page = table(heads, rows, _summary(made))
     used = load(cloud, made, said.drained)
-    notices = [*map(lack, made.misfits), *_by_hand(cloud, said)]
+    notices = list(map(lack, made.misfits))
+    notices += [f"{name} is edited: {', '.join(words)}" for name, words in edited.items()]
+    notices += _by_hand(cloud, said)
     notices += [f"{site}: {_load(one)}" for site, one in used.items()]
+    if before is not None and workloads:
+        notices.append(BEFORE)
     more = {"scaled": dict(said.scales), "drained": sorted(said.drained), "notices": notices}
     return page | {"workloads": workloads, "sites": used} | more
 
@@ -82,6 +99,7 @@ def _gone() -> dict[str, Any]:
         "placed": 0,
         "nodes": {},
         "changes": [],
+        "edits": [],
         "reasons": [],
     }
 
@@ -95,6 +113,7 @@ def _workload(cloud: Described, made: Plan, name: str) -> dict[str, Any]:
         "placed": sum(made.where[name].values()),
         "nodes": dict(made.where[name]),
         "changes": [],
+        "edits": [],
         "reasons": [misfit.reason for misfit in made.misfits if misfit.workload == name],
     }
 
@@ -111,11 +130,13 @@ def lack(misfit: Misfit) -> str:
     return f"{misfit.workload}: {fit}: {misfit.reason}"
 
 
-def _difference(changes: Iterable[Mapping[str, Any]]) -> str:
-    """How many replicas come and go."""
+def _difference(one: Mapping[str, Any]) -> str:
+    """How many replicas come and go, and whether the service itself is another."""
+    changes = one["changes"]
     more = sum(max(0, one["new"] - one["old"]) for one in changes)
     less = sum(max(0, one["old"] - one["new"]) for one in changes)
-    return " ".join([f"+{more}"] * bool(more) + [f"-{less}"] * bool(less)) or "none"
+    said = [f"+{more}"] * bool(more) + [f"-{less}"] * bool(less) + ["edited"] * bool(one["edits"])
+    return " ".join(said) or "none"
 
 
 def where(nodes: Mapping[str, int], racks: Mapping[str, str]) -> str:

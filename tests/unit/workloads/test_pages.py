@@ -18,8 +18,10 @@ def fits_or_not(workloads: dict[str, dict[str, object]], **more: object) -> Clou
     return build(from_texts(texts(racks, workloads, **more)), fitting=False)  # type: ignore[arg-type]
 
 
-def lines(cloud: Cloud, running: dict[str, dict[str, int]] | None = None) -> list[str]:
-    page = pages.plan(cloud, plan(cloud, cloud.common.workloads, running))
+def lines(
+    cloud: Cloud, running: dict[str, dict[str, int]] | None = None, before: Cloud | None = None
+) -> list[str]:
+    page = pages.plan(cloud, plan(cloud, cloud.common.workloads, running), before=before)
     assert json.loads(json.dumps(page)) == page
     return tables.render(page).splitlines()
 
@@ -37,6 +39,21 @@ def test_a_plan_has_a_line_for_each_workload_and_a_sum_for_each_site() -> None:
         "  a: 1.9 of 10 CPU, memory 608 of 2560 MB, network 0 of 1600 Mb/s, uplink 0 of 50 Mb/s;"
         " Gb/s per GHz: network 0.16, uplink 0.005",
     ]
+
+
+def test_what_is_edited_is_told_beside_what_comes_and_goes() -> None:
+    before = fits_or_not({"web": {"env": {"KEY": "hush"}}, "old": {}})
+    after = fits_or_not({"web": {"env": {"KEY": "psst"}, "replicas": 2}, "new": {}})
+    shown = lines(after, {"web": {"n0": 1}, "old": {"n1": 1}}, before)
+    assert [" ".join(line.split()[3:6]) for line in shown[1:4]] == [
+        "2 +1 edited",
+        "1 +1 r2:",
+        "0 -1 -",
+    ]
+    assert "  web is edited: env.KEY differs" in shown
+    assert shown[-1].startswith("  Changes are told against the description in force and its plan")
+    assert "salt-run workload.status" in shown[-1]
+    assert not lines(after)[-1].startswith("  Changes")
 
 
 def test_what_does_not_fit_has_its_reason() -> None:
