@@ -9,6 +9,7 @@ of a usual node that the placed replicas take, by their scarcest resource.
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -70,6 +71,7 @@ def _described(root: Path) -> Cloud:
             text = text.replace("{id: ", "{roles: [swarm-manager], id: ", 1)
         file.write_text(text)
     (root / "workloads.sls").unlink()
+    shutil.rmtree(root / "workloads")
     (root / "work.sls").write_text('container_images: {any: {tag: "1", archs: [armel, armhf]}}\n')
     return build(read(root))
 
