@@ -33,7 +33,7 @@ from picloud.folder import walk
 from picloud.yamltext import parse
 
 #: Part of every cache key: changed when the meaning of cached values changes.
-CACHE_VERSION = "1"
+CACHE_VERSION = "2"
 
 #: What must not stand outside a folder named ``secrets``: OpenPGP messages (RFC 9580, 6.2), private
 #: keys (RFC 7468, 10; OpenSSH), and password hashes (crypt(5)).

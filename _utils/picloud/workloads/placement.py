@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from picloud.workloads.fleet import CONDITIONS, MANAGER, Described, Swarm, swarms
 from picloud.workloads.room import Room
-from picloud.workloads.tasks import Task, tasks
+from picloud.workloads.tasks import Task, start_first, tasks
 
 if TYPE_CHECKING:
     from picloud.workloads.model import Workload
@@ -122,7 +122,7 @@ def foretell(
     misfits: list[Misfit] = []
     total: Counter[str] = Counter(dict.fromkeys(workloads, 0))
     for task in wanted:
-        total[task.name] += _count(task, known)
+        total[task.name] += _count(task, known) - (0 if task.everywhere else task.spare)
         if not task.site:
             reason = _nowhere(cloud, task, known)
             misfits.append(Misfit(task.name, "", task.at_once, 0, reason))
@@ -131,11 +131,11 @@ def foretell(
         uplink = cloud.common.sites[site].uplink_mbps
         room = _best(swarm, uplink, here, current)
         for task in here:
-            placed = room.placed[task.name]
+            placed = room.steady(task)
             where[task.name] |= {
                 swarm.hosts[n].node: placed[n] for n in sorted(placed) if placed[n]
             }
-            misfits += _misfit(room, task)
+            misfits += _misfit(room, task, workloads[task.name])
     changes = tuple(_changes(where, current))
     return Plan(where, dict(total), changes, tuple(misfits))
 
@@ -163,8 +163,7 @@ def _best(swarm: Swarm, uplink: int | None, here: Sequence[Task], current: Where
     for way in (_keeping, _spreading, _packing, _in_order):
         if way is _keeping and not current:
             continue
-        room = Room(swarm, uplink)
-        room.placed = {task.name: Counter() for task in here}
+        room = Room(swarm, uplink, here)
         sizes = {task.name: room.share(task) for task in here}
         way(room, sorted(here, key=lambda task: _order(task, sizes)), here, current)
         placed = sum(room.placed[name].total() * size for name, size in sizes.items())
@@ -191,7 +190,7 @@ def _keeping(room: Room, ordered: Sequence[Task], here: Sequence[Task], current:
             for node, count in current.get(task.name, {}).items()
             if node in numbers
         }
-        if kept and not task.everywhere:
+        if kept:
             candidates = room.swarm.candidates(task.selector)
             may = {
                 rack: [number for number in found if number in kept]
@@ -270,7 +269,7 @@ def _fill(room: Room, ordered: Sequence[Task]) -> None:
                 break
 
 
-def _misfit(room: Room, task: Task) -> list[Misfit]:
+def _misfit(room: Room, task: Task, workload: Workload) -> list[Misfit]:
     """Say of a task what did not fit, if anything."""
     candidates = room.swarm.candidates(task.selector)
     numbers = [number for one in candidates.values() for number in one]
@@ -278,21 +277,35 @@ def _misfit(room: Room, task: Task) -> list[Misfit]:
     placed = room.placed[task.name].total()
     if placed >= wanted:
         return []
-    words = []
-    if room.uplink is not None and room.uplink < task.uplink:
-        lack = task.uplink * (wanted - placed) - room.uplink
-        words.append(
-            f"the uplink of {task.site} is short: each replica takes {task.uplink} Mb/s of it, "
-            f"{room.uplink} Mb/s are left, so {lack} Mb/s are missing"
-        )
-    else:
-        refusing = (n for n in numbers if not (task.everywhere and room.placed[task.name][n]))
-        words += room.refusals(task, list(refusing))
+    words = list(room.uplink_shortage(task, wanted - placed))
+    if words:
+        # Would the nodes have room for what the uplink has none for?
+        room = room.without_uplink(task)
+        _spread(room, task, candidates, None)
+    if room.placed[task.name].total() < wanted:
+        refusing = [n for n in numbers if not (task.everywhere and room.placed[task.name][n])]
+        words += room.refusals(task, refusing)
+    words += _beside(task, workload)
     total = len(room.swarm.hosts)
     ruled = "; ".join(_ruled_out(room.swarm, task))
     among = f"of {total} nodes of its swarm it may run on {len(numbers)}"
     reason = "; ".join([f"{among} ({ruled})" if ruled else among, *words])
     return [Misfit(task.name, task.site, wanted, placed, reason)]
+
+
+def _beside(task: Task, workload: Workload) -> Iterator[str]:
+    """Say that new replicas want room beside old ones, if they do."""
+    if not task.spare:
+        return
+    keys = [f"{key}.order" for key in start_first(workload)]
+    why = f"because {' and '.join(keys)} {'is' if len(keys) == 1 else 'are'} start-first"
+    if task.everywhere:
+        yield f"a replica counts twice {why}: on each node the new one starts before the old ends"
+    else:
+        yield (
+            f"{task.spare} of {task.at_once} are there {why}: so many new replicas start before as"
+            " many old ones end"
+        )
 
 
 def _ruled_out(swarm: Swarm, task: Task) -> list[str]:

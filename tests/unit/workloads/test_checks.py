@@ -36,7 +36,7 @@ def test_a_workload_with_everything_passes() -> None:
             "args": ["-p", "80"],
             "env": {"LEVEL": "debug"},
             "user": "1000:1000",
-            "replicas": 2,
+            "replicas": 1,
             "resources": {"cpus": 0.5, "memory_mb": 64, "mbps": 10, "uplink_mbps": 1},
             "limits": {"cpus": 1, "memory_mb": 128, "pids": 50},
             "placement": {

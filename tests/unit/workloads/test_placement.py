@@ -233,3 +233,114 @@ def test_a_blocked_version_does_not_run_on_its_architecture() -> None:
     }
     found = cloud({"r1": ["small", "large"]}, {}, more={"container_images": {"any": image}})
     assert plan(found, made({"web": {"mode": "global"}})).where["web"] == {"n1": 1}
+
+
+FIRST = {"order": "start-first"}
+HOST_PORT = [{"published": 9000}]
+
+
+@pytest.mark.parametrize(
+    ("work", "fits"),
+    [
+        ({"replicas": 2, "publish": HOST_PORT}, True),
+        ({"replicas": 2, "publish": HOST_PORT, "update": FIRST}, False),
+        ({"replicas": 2, "publish": HOST_PORT, "rollback": FIRST}, False),
+        ({"replicas": 1, "publish": HOST_PORT, "update": FIRST}, True),
+        ({"replicas": 2, "resources": {"mbps": 95}, "update": FIRST}, False),
+        ({"replicas": 2, "resources": {"mbps": 45}, "update": FIRST}, True),
+        ({"replicas": 3, "resources": {"mbps": 45}, "update": {**FIRST, "parallelism": 2}}, False),
+        ({"replicas": 2, "resources": {"mbps": 45}, "update": {**FIRST, "parallelism": 9}}, True),
+        ({"replicas": 3, "resources": {"mbps": 45}, "update": {**FIRST, "parallelism": 0}}, False),
+        ({"replicas": 2, "resources": {"mbps": 45}, "update": {**FIRST, "parallelism": 0}}, True),
+        ({"mode": "global", "resources": {"mbps": 95}, "update": FIRST}, False),
+        ({"mode": "global", "resources": {"mbps": 45}, "update": FIRST}, True),
+        ({"mode": "global", "publish": HOST_PORT, "update": FIRST}, False),
+        ({"mode": "global", "publish": HOST_PORT}, True),
+    ],
+)
+def test_start_first_wants_room_for_both(work: Mapping[str, object], fits: bool) -> None:
+    found, made_plan = foretell({"r1": ["small"] * 2}, {"web": work})
+    assert bool(made_plan.misfits) is not fits
+    # What is there for a moment only is in no page.
+    assert made_plan.wanted["web"] == work.get("replicas", 2)
+    if fits:
+        assert sum(made_plan.where["web"].values()) == made_plan.wanted["web"]
+        again = plan(found, made({"web": work}), made_plan.where)
+        assert again.changes == ()
+    else:
+        assert "start-first" in made_plan.misfits[0].reason
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (
+            {"replicas": 2, "publish": HOST_PORT, "update": FIRST},
+            "2 nodes may take no more than 1; 1 of 3 are there because update.order is start-first:"
+            " so many new replicas start before as many old ones end",
+        ),
+        (
+            {"mode": "global", "publish": HOST_PORT, "update": FIRST, "rollback": FIRST},
+            "port 9000/tcp is taken on 2 nodes; a replica counts twice because update.order and"
+            " rollback.order are start-first: on each node the new one starts before the old ends",
+        ),
+    ],
+)
+def test_start_first_is_named_as_the_reason(work: Mapping[str, object], words: str) -> None:
+    _, made_plan = foretell({"r1": ["small"] * 2}, {"web": work})
+    (misfit,) = made_plan.misfits
+    assert misfit.reason.endswith(words)
+
+
+def test_who_takes_most_of_what_is_short_is_named() -> None:
+    work = {
+        "x": {"replicas": 2, "resources": {"mbps": 95}},
+        "web": {"resources": {"mbps": 10}},
+        "alone": {"resources": {"mbps": 101}},
+    }
+    _, made_plan = foretell({"r1": ["small"] * 2}, work)
+    reasons = {one.workload: one.reason for one in made_plan.misfits}
+    assert reasons["web"].endswith("5 Mb/s are missing; x takes 190 of 200 Mb/s there")
+    # Nobody is to blame where a replica is too large for an empty node.
+    assert reasons["alone"].endswith("Mb/s are missing")
+
+
+def test_an_uplink_and_nodes_that_are_short_are_both_named() -> None:
+    work = {
+        "x": {"resources": {"uplink_mbps": 70, "memory_mb": 250}},
+        "web": {"replicas": 3, "resources": {"uplink_mbps": 20, "memory_mb": 200}},
+    }
+    _, made_plan = foretell({"r1": ["small"] * 3}, work, uplink=100)
+    (misfit,) = made_plan.misfits
+    assert (misfit.wanted, misfit.placed) == (3, 1)
+    assert misfit.reason.endswith(
+        "; the uplink of a is short: each replica takes 20 Mb/s of it, 10 Mb/s are left, so 30 Mb/s"
+        " are missing; x takes 70 of its 100 Mb/s; memory is short on 3 nodes: a replica takes 200"
+        " MB, and n1 has most left, 56 MB, so 144 MB are missing"
+    )
+
+
+TEN_AND_ONE = {"r1": ["small"] * 10, "b-r2": ["small"]}
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ({"replicas": 10, "placement": {"max_per_node": 1}}, (9, 1)),
+        ({"replicas": 10, "resources": {"memory_mb": 200}}, (9, 1)),
+        ({"replicas": 10}, (5, 5)),
+        ({"replicas": 10, "resources": {"uplink_mbps": 5}}, (5, 5)),
+        ({"replicas": 9, "placement": {"max_per_node": 1}, "update": FIRST}, (9, 0)),
+        ({"replicas": 3, "placement": {"max_per_node": 2}, "update": FIRST}, (2, 1)),
+        ({"mode": "job", "replicas": 10, "placement": {"max_per_node": 1}}, (5, 1)),
+        ({"mode": "job", "replicas": 9, "max_concurrent": 3}, (2, 1)),
+    ],
+)
+def test_what_one_site_has_no_room_for_goes_to_others(
+    work: Mapping[str, object], expected: tuple[int, int]
+) -> None:
+    found, made_plan = foretell(TEN_AND_ONE, {"web": work}, managers=("n0", "n10"), uplink=100)
+    counts: Counter[str] = Counter()
+    for node, count in made_plan.where["web"].items():
+        counts[found.nodes[node].site] += count
+    assert (counts["a"], counts["b"]) == expected

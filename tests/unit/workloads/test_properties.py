@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from picloud.workloads.fleet import shares
 from picloud.workloads.model import Workload
@@ -86,6 +86,19 @@ CURRENT = st.dictionaries(
 )
 
 
+# Two ways to place them that place as much: what runs everywhere stays where it runs as well.
+@example(
+    [
+        {"replicas": 4, "resources": {"cpus": 1.0}},
+        {"mode": "global"},
+        {
+            "mode": "global",
+            "resources": {"cpus": 1.0},
+            "placement": {"anti_affinity": ["w0"]},
+        },
+    ],
+    {},
+)
 @given(st.lists(WORK, min_size=1, max_size=6), CURRENT)
 @settings(deadline=None, max_examples=200)
 def test_no_plan_breaks_a_rule(
