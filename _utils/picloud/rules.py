@@ -121,6 +121,7 @@ RULES: dict[str, str] = {
     "healthcheck-test": "the test of a healthcheck is the command itself",
     "image-file": "a file of a container image has one origin, and no file below it",
     "image-origin": "a container image is built, or is the copy of another one, not both",
+    "job-sites": "a job may run once at the same time at each of its sites",
     "limit-too-small": "limits are not below what a replica is given",
     "mode-key": "keys of a workload suit its mode",
     "mount-source": "mounts have the source that their type needs",

@@ -36,6 +36,7 @@ def check(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
         yield from sites(cloud, swarms)
     if swarms and cloud.common.workloads:
         wanted = tasks(cloud, cloud.common.workloads, swarms)
+        yield from jobs(cloud, wanted)
         yield from ports(cloud, swarms, wanted)
         for misfit in foretell(cloud, cloud.common.workloads, swarms, wanted).misfits:
             key = "resources" if misfit.site else "placement"
@@ -104,6 +105,20 @@ def sites(cloud: Described, swarms: Swarms) -> Iterator[Problem]:
                 problem = f"{site} has no swarm: no node of it has the role {fleet.MANAGER}"
                 advice = "give the role to one, three or five nodes there"
                 yield Problem(path, "no-swarm", problem, advice)
+
+
+def jobs(cloud: Described, wanted: list[Task]) -> Iterator[Problem]:
+    """A job may run once at the same time at each site that has runs of it."""
+    at = Counter(task.name for task in wanted if task.site)
+    for name, one in cloud.common.workloads.items():
+        if one.max_concurrent is not None and one.max_concurrent < at[name]:
+            path: Path = ("workloads", name, "max_concurrent")
+            problem = (
+                f"{one.max_concurrent} is less than the {at[name]} sites that the job runs at, and"
+                " each of their swarms runs one at least"
+            )
+            advice = f"name fewer sites (placement.sites), or allow {at[name]}"
+            yield Problem(path, "job-sites", problem, advice)
 
 
 def ports(cloud: Described, swarms: Swarms, wanted: list[Task]) -> Iterator[Problem]:

@@ -211,6 +211,24 @@ def test_managers_are_odd_and_apart(
     assert all(f"swarm-managers: {words}" in fault for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({"max_concurrent": 1}, "1 is less than the 2 sites that the job runs at, and"),
+        ({"max_concurrent": 2}, None),
+        ({"max_concurrent": 1, "replicas": 1}, None),
+        ({"max_concurrent": 1, "placement": {"sites": ["b"]}}, None),
+        ({}, None),
+    ],
+)
+def test_a_job_runs_once_at_each_of_its_sites_at_least(
+    job: Mapping[str, object], words: str | None
+) -> None:
+    found = faults({"sums": {"mode": "job", "replicas": 6, **job}}, managers=("n0", "n3"))
+    assert len(found) == (words is not None)
+    assert all(f"workloads.sums.max_concurrent: job-sites: {words}" in one for one in found)
+
+
 def test_workloads_wait_for_the_first_swarm() -> None:
     assert faults({"web": {}}, managers=()) == []
 
