@@ -236,10 +236,13 @@ def build(source: Source, cache: Cache | None = None, *, fitting: bool = True) -
     problems += common_checks.check(known)
     racks, found = _racks(known, declared, None if problems else cache)
     problems += found
-    sound = complete and not problems
+    sound = complete and all(problem.path[:1] == ("workloads",) for problem in problems)
     problems += whole.check(known, racks, sound)
     if problems:
-        raise DescriptionError(place(source, _settle(problems)))
+        problems = _settle(problems)
+        if fitting and complete:
+            problems += _of_others(common, racks, problems)
+        raise DescriptionError(place(source, problems))
     described = fleet.Whole(common, racks)
     found_swarms = fleet.swarms(described, common.workloads)
     if fitting and found_swarms:
@@ -319,6 +322,19 @@ def _racks(
                 cache[key] = racks[name].packed()
         problems += found
     return racks, problems
+
+
+def _of_others(
+    common: schema.Common, racks: Mapping[str, Rack], problems: Collection[Problem]
+) -> list[Problem]:
+    """What does not fit of the workloads that have no fault, where nothing but workloads has."""
+    if any(problem.path[:1] != ("workloads",) or not problem.path[1:] for problem in problems):
+        return []
+    faulty = {problem.path[1] for problem in problems}
+    left = {name: one for name, one in common.workloads.items() if name not in faulty}
+    described = fleet.Whole(common.model_copy(update={"workloads": left}), racks)
+    found = fleet.swarms(described, left)
+    return list(fit_checks.check(described, found)) if found else []
 
 
 def _told(described: fleet.Whole, known: Mapping[str, fleet.Swarm]) -> dict[str, Told]:

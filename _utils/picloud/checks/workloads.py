@@ -4,9 +4,12 @@ Checks of workloads, as far as they do not depend on the racks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from picloud import schema
 from picloud.checks.context import Known
+from picloud.checks.types import fit
 from picloud.faults import OTHER, Path, Problem
 from picloud.suggest import remedy
 from picloud.workloads.tasks import allowed_archs
@@ -21,28 +24,57 @@ TAKEN = {
     "7946/udp": "Docker Swarm",
 }
 
+#: The sections that a workload names entries of, by where it names them.
+SECTIONS: Mapping[Path, str] = {
+    ("image",): "container_images",
+    ("placement", "models", "*"): "boards",
+    ("placement", "sites", "*"): "sites",
+    ("placement", "racks", "*"): "racks",
+    ("placement", "anti_affinity", "*"): "workloads",
+    ("secrets", "*", "source"): "secrets",
+    ("networks", "*"): "overlays",
+}
+
 
 def references(known: Known) -> Iterator[Problem]:
     """What a workload names is described."""
-    for name, one in known.common.workloads.items():
-        base, place = ("workloads", name), one.placement
-        yield from known.refer("container_images", one.image, (*base, "image"))
-        for section, key, names in (
-            ("boards", "models", place.models),
-            ("sites", "sites", place.sites),
-            ("workloads", "anti_affinity", place.anti_affinity),
-        ):
-            for number, other in enumerate(names):
-                yield from known.refer(section, other, (*base, "placement", key, number))
-        for number, rack in enumerate(place.racks):
-            if known.complete and rack not in known.racks:
-                path = (*base, "placement", "racks", number)
-                advice = remedy(rack, known.racks, "racks")
-                yield Problem(path, "unknown-reference", f'"{rack}" is not in racks', advice)
-        for number, file in enumerate(one.secrets):
-            yield from known.refer("secrets", file.source, (*base, "secrets", number, "source"))
-        for number, network in enumerate(one.networks):
-            yield from known.refer("overlays", network, (*base, "networks", number))
+    # As it is written: of one with other faults the rest of what it names is told as well.
+    for name, entry in known.declared("workloads").items():
+        for keys, section in SECTIONS.items():
+            for path, other in _names(entry, keys):
+                for problem in _refer(known, section, other, ("workloads", name, *path)):
+                    if not _misnamed(other):
+                        yield problem
+
+
+def _refer(known: Known, section: str, name: str, path: Path) -> Iterator[Problem]:
+    if section != "racks":
+        yield from known.refer(section, name, path)
+    elif known.complete and name not in known.racks:
+        advice = remedy(name, known.racks, "racks")
+        yield Problem(path, "unknown-reference", f'"{name}" is not in racks', advice)
+
+
+def _names(entry: Any, keys: Path) -> Iterator[tuple[Path, str]]:
+    """Names in an entry as written, with their paths; "*" stands for each item of a list."""
+    if not keys:
+        if isinstance(entry, str):
+            yield (), entry
+        return
+    key, rest = keys[0], keys[1:]
+    found: Iterable[tuple[Any, Any]] = ()
+    if key == "*":
+        found = enumerate(entry) if isinstance(entry, list | tuple) else ()
+    elif isinstance(entry, Mapping) and key in entry:
+        found = [(key, entry[key])]
+    for step, below in found:
+        for path, name in _names(below, rest):
+            yield (step, *path), name
+
+
+def _misnamed(name: str) -> bool:
+    """Whether no entry can have such a name, which is a fault by itself."""
+    return bool(fit(schema.EntryName, {"name": name}, ())[1])
 
 
 def modes(known: Known) -> Iterator[Problem]:

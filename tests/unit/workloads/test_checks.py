@@ -229,6 +229,56 @@ def test_a_job_runs_once_at_each_of_its_sites_at_least(
     assert all(f"workloads.sums.max_concurrent: job-sites: {words}" in one for one in found)
 
 
+def test_all_that_a_workload_names_is_told_in_one_run() -> None:
+    place = {"archs": ["x86"], "models": ["pi9"], "racks": ["rack9", "rack/9"], "sites": ["c"]}
+    wrong = {
+        "image": "anny",
+        "placement": {**place, "anti_affinity": ["wob"]},
+        "secrets": [{"source": "key"}],
+        "networks": ["back"],
+        "replicas": "many",
+    }
+    found = [fault.split(": ")[:2] for fault in faults({"web": wrong})]
+    assert sorted(found) == [
+        ["workloads.web.image", "unknown-reference"],
+        ["workloads.web.networks.0", "unknown-reference"],
+        ["workloads.web.placement.anti_affinity.0", "unknown-reference"],
+        ["workloads.web.placement.archs.0", "unknown-value"],
+        ["workloads.web.placement.models.0", "unknown-reference"],
+        ["workloads.web.placement.racks.0", "unknown-reference"],
+        ["workloads.web.placement.racks.1", "bad-name"],
+        ["workloads.web.placement.sites.0", "unknown-reference"],
+        ["workloads.web.replicas", "wrong-type"],
+        ["workloads.web.secrets.0.source", "unknown-reference"],
+    ]
+    assert faults({"web": {"placement": "anywhere", "networks": {"back": {}}, "secrets": "key"}})
+
+
+def test_workloads_without_a_fault_are_fitted_beside_those_with_one() -> None:
+    work = {
+        "x": {"replicas": 500},
+        "y": {"publish": [PORT]},
+        "z": {"publish": [{"published": 22}], "replicas": 900},
+        "web": {"publish": [PORT]},
+        "far": {"placement": {"sites": ["b"]}},
+    }
+    found = [fault.split(": ")[:2] for fault in faults(work)]
+    assert sorted(found) == [
+        ["workloads.far.placement", "workload-fit"],
+        ["workloads.far.placement.sites.0", "no-swarm"],
+        ["workloads.web.publish.0", "port-conflict"],
+        ["workloads.x.resources", "workload-fit"],
+        ["workloads.y.resources", "workload-fit"],
+        ["workloads.z.publish.0", "reserved-port"],
+    ]
+    # A fault of anything else may be why they do not fit.
+    boards = texts(RACKS, work)
+    boards["all.sls"] = boards["all.sls"].replace("cpus: 1", "cpus: no")
+    with pytest.raises(DescriptionError) as caught:
+        build(from_texts(boards))
+    assert "workload-fit" not in {fault.rule for fault in caught.value.faults}
+
+
 def test_workloads_wait_for_the_first_swarm() -> None:
     assert faults({"web": {}}, managers=()) == []
 
