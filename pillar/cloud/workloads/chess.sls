@@ -12,6 +12,7 @@ container_images:
         /srv/chess/picloud_chess/answer.py: {source: /srv/picloud/salt/workloads/picloud_chess/answer.py}
         /srv/chess/picloud_chess/engine.py: {source: /srv/picloud/salt/workloads/picloud_chess/engine.py}
         /srv/chess/picloud_chess/front.py: {source: /srv/picloud/salt/workloads/picloud_chess/front.py}
+        /srv/chess/picloud_chess/movetext.py: {source: /srv/picloud/salt/workloads/picloud_chess/movetext.py}
         /srv/chess/picloud_chess/notation.py: {source: /srv/picloud/salt/workloads/picloud_chess/notation.py}
         /srv/chess/picloud_chess/pages.py: {source: /srv/picloud/salt/workloads/picloud_chess/pages.py}
         /srv/chess/picloud_chess/positions.py: {source: /srv/picloud/salt/workloads/picloud_chess/positions.py}

@@ -122,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.pgn:
             fields["pgn"] = given.pgn.read_text(encoding="utf-8", errors="replace")
+            if not fields["pgn"].strip():
+                raise AskError(f"{given.pgn} is empty; it should hold one game")
         fronts = [front for front in given.fronts.split(",") if front]
         said = ask(fronts, {key: value for key, value in fields.items() if value})
     except (AskError, OSError) as err:

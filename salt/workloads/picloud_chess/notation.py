@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 
 from picloud_chess.answer import Game
+from picloud_chess.movetext import line_of
 from picloud_chess.positions import START, InputError, normal
 from picloud_chess.request import MOST_PLIES
 
@@ -41,7 +42,7 @@ def game(pgn: str) -> Game:
     start = read(text)[0].get("FEN")
     fen = START if start is None else normal(start)
     written, complaint = _run(text, "-Wuci", "--seven")
-    reason = trouble(complaint)
+    reason = trouble(complaint, text, fen)
     if reason:
         raise InputError(f"the PGN cannot be played: {reason}")
     tags, lines = read(written)
@@ -98,7 +99,7 @@ def clean(pgn: str) -> str:
         if not text.startswith("["):
             text, depth = _uncommented(text, depth)
         kept.append("".join(sign if sign.isprintable() else " " for sign in text))
-    whole = "\n".join(kept).strip()
+    whole = "\n".join(kept).rstrip()  # lines keep their numbers
     ended = whole.endswith(_RESULTS) or not whole
     return f"{whole}\n" if ended else f"{whole} *\n"
 
@@ -115,15 +116,18 @@ def _uncommented(line: str, depth: int) -> tuple[str, int]:
     return line, depth
 
 
-def trouble(complaint: str) -> str:
+def trouble(complaint: str, pgn: str = "", fen: str = START) -> str:
     """
     Return in words why pgn-extract refuses a game; nothing when it does not.
 
     complaint
         What it wrote to its standard error.
+    pgn, fen
+        The game that it was given, and the position that this starts from: they tell the line of
+        a move.
 
-    >>> trouble("Failed to make move 4. Bxh6 in the game:\\nrnbqkbnr\\nFile stdin: Line number: 6")
-    'line 6: 4. Bxh6 is not a legal move'
+    >>> trouble("Failed to make move 1... Ke5 in the game:\\n", "1. e4\\nKe5\\n*")
+    'line 2: 1... Ke5 is not a legal move'
     """
     lines = [line.strip() for line in complaint.splitlines()]
     numbers = [found[1] for line in lines if (found := _LINE.search(line))]
@@ -133,7 +137,8 @@ def trouble(complaint: str) -> str:
             sign = f'"{found[1]}"' if found[1].isascii() else "a letter beyond ASCII"
             return f"{where}{sign} is not part of a game"
         if found := _ILLEGAL.search(line):
-            return f"{where}{found[1]} is not a legal move"
+            number = line_of(found[1], pgn, fen)
+            return f"{f'line {number}: ' if number else ''}{found[1]} is not a legal move"
         if found := _REFUSED.search(line):
             return f"{where}{found[0][0].lower()}{found[0][1:].rstrip('.')}"
     return ""

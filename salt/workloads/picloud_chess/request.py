@@ -42,7 +42,7 @@ def question(fields: Mapping[str, Sequence[str]]) -> Question:
     faults = [f'there is no field "{name[:20]}"' for name in fields if name not in _KNOWN]
     faults += [f"{name} is given {len(one)} times" for name, one in fields.items() if len(one) > 1]
     fen = " ".join(fields.get("fen", ())).strip()
-    pgn = "\n".join(fields.get("pgn", ())).strip()
+    pgn = "\n".join(fields.get("pgn", ())).rstrip()
     if bool(fen) == bool(pgn):
         faults.append(
             "both a FEN and a PGN are given"

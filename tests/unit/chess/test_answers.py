@@ -130,7 +130,7 @@ def test_a_page_of_a_finished_game_says_how_it_ended():
     [
         ({"fen": ["startpos"]}, request.Question(START, "", request.DEPTH)),
         ({"fen": ["startpos"], "depth": [""]}, request.Question(START, "", request.DEPTH)),
-        ({"pgn": [" 1. e4 "], "depth": ["5"]}, request.Question("", "1. e4", 5)),
+        ({"pgn": ["\n1. e4 "], "depth": ["5"]}, request.Question("", "\n1. e4", 5)),
     ],
 )
 def test_a_question_is_read(fields, wanted):
@@ -188,9 +188,10 @@ def test_a_flood_of_fields_is_refused(kind):
         ("1. e4", "1. e4 *\n"),
         ("1. e4 1/2-1/2\n\n", "1. e4 1/2-1/2\n"),
         ("", "\n"),
+        ("\n\n1. e4", "\n\n1. e4 *\n"),
         ("1. e4 {a ; b} e5 ; c {d\n2. d4 *", "1. e4 {a ; b} e5 \n2. d4 *\n"),
         ("1. e4 {a\n% b ; c\n} e5 *", "1. e4 {a\n% b ; c\n} e5 *\n"),
-        ("% a\r\n1. e4\x00\x1b[0m *", "1. e4  [0m *\n"),
+        ("% a\r\n1. e4\x00\x1b[0m *", "\n1. e4  [0m *\n"),
         ('[Site "a;b"]\n\n1. e4 *', '[Site "a;b"]\n\n1. e4 *\n'),
     ],
 )
@@ -206,7 +207,7 @@ def test_a_game_is_cleaned_of_what_pgn_extract_does_not_know(given, wanted):
         ("Processing stdin\n1 game matched out of 1.\n", ""),
         (
             "Failed to make move 4. Bxh6 in the game:\nFile a: Line number: 6\n",
-            "line 6: 4. Bxh6 is not a legal move",
+            "4. Bxh6 is not a legal move",
         ),
         (
             "File stdin: Line number: 2\nUnknown character l (Hex: 6c).\nhello\n",
@@ -219,3 +220,37 @@ def test_a_game_is_cleaned_of_what_pgn_extract_does_not_know(given, wanted):
 )
 def test_what_pgn_extract_complains_of_is_said_in_words(complaint, wanted):
     assert notation.trouble(complaint) == wanted
+
+
+KINGS = "4k3/8/8/8/8/8/8/4K3"
+LINES = """
+[Site "Ke3"]
+
+1. e4 {2. Ke3
+2. Ke3} e5 $1 (1... Kd5
+2. Ke3) 2.Ke3! Nf6
+3. 0-0 e.p. Ke3
+4. e8=Q+ Ke3 1-0
+5. Ke3
+"""
+
+
+@pytest.mark.parametrize(
+    ("move", "fen", "wanted"),
+    [
+        ("2. Ke3", START, "line 6: "),
+        ("2... Nf6", START, "line 6: "),
+        ("3. O-O", START, "line 7: "),
+        ("3... Ke3", START, "line 7: "),
+        ("4. e8=Q", START, "line 8: "),
+        ("12. Ke3", f"{KINGS} w - - 0 11", "line 6: "),
+        ("12... Ke3", f"{KINGS} b - - 0 11", "line 6: "),
+        ("2. Kd3", START, ""),
+        ("99. Ke3", START, ""),
+        ("Ke3", START, ""),
+    ],
+)
+def test_the_line_of_a_move_is_that_on_which_it_stands(move, fen, wanted):
+    complaint = f"Failed to make move {move} in the game:\nFile stdin: Line number: 9\n"
+    said = notation.trouble(complaint, LINES, fen)
+    assert said == f"{wanted}{move} is not a legal move"

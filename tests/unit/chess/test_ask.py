@@ -17,3 +17,10 @@ def test_a_front_that_loses_its_power_is_noticed_before_its_answer_is_due():
         )
         connection.close()
     assert first + again * times < 10 < ask.ANSWERED_S
+
+
+def test_an_empty_file_holds_no_game(tmp_path, capsys):
+    path = tmp_path / "game.pgn"
+    path.write_text("\n \n")
+    assert ask.main(["http://front", "--pgn", str(path)]) == 1
+    assert f"{path} is empty; it should hold one game" in capsys.readouterr().err
