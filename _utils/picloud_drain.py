@@ -9,7 +9,7 @@ import time
 from picloud.ledger.overrides import Drain
 from picloud.workloads import drain
 from picloud.workloads.seen import Seen
-from picloud_watch import NoAnswerError
+from picloud_watch import INTERRUPTS, NoAnswerError
 from picloud_workload import Work, who
 
 #: Seconds between two looks at the node.
@@ -50,8 +50,12 @@ def empty(work: Work, site: str, name: str, seconds: int) -> tuple[set[str], See
         work.ask(site, "swarmnode.set", name, availability="drain")
         return touched, _emptied(work, site, name, touched, seconds)
     except BaseException as err:
+        interrupted = isinstance(err, INTERRUPTS)
         if known is None:
-            _put_back(work, site, name, was, err)
+            _put_back(work, site, name, was, "Interrupted." if interrupted else str(err))
+        if interrupted:
+            now = "put back to what it was" if known is None else "drained, as it was before"
+            raise NoAnswerError(f"Interrupted: {name} is {now}.") from err
         raise
 
 
@@ -71,7 +75,7 @@ def _emptied(work: Work, site: str, name: str, touched: set[str], seconds: int) 
         time.sleep(PACE_S)
 
 
-def _put_back(work: Work, site: str, name: str, availability: str, reason: BaseException) -> None:
+def _put_back(work: Work, site: str, name: str, availability: str, reason: str) -> None:
     """Undo a drain that did not come about."""
     work.ledger.overrides.undrain(name)
     try:

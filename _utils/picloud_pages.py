@@ -9,7 +9,7 @@ import inspect
 from picloud import arguments
 from picloud.faults import DescriptionError
 from picloud.ledger import StorageError
-from picloud_watch import NoAnswerError
+from picloud_watch import INTERRUPTS, NoAnswerError
 from salt.utils.args import clean_kwargs
 
 
@@ -20,7 +20,8 @@ def page(function):
     function
         The function; it returns a mapping, or raises NoAnswerError, DescriptionError or
         StorageError. One without ``show`` is printed as Salt prints data. The exit status is its
-        ``retcode``, 1 for a message, and so for arguments that it does not take.
+        ``retcode``, 1 for a message, and so for arguments that it does not take. It may be
+        interrupted at any time; where something stays of it, it says so with NoAnswerError.
 
     .. code-block:: python
 
@@ -43,6 +44,10 @@ def page(function):
             data = function(*args, **kwargs)
         except (NoAnswerError, DescriptionError, StorageError) as err:
             data = {"show": "message", "message": str(err), "retcode": 1}
+        except INTERRUPTS:
+            # Salt would print a traceback of its own signal handler.
+            said = f"{_name(function)} was interrupted before its end; run it again"
+            data = {"show": "message", "message": said, "retcode": 1}
         dunders["__context__"]["retcode"] = data.get("retcode", 0)
         # A format asked for on the command line gets the data without the outputter's name in it.
         plain = dunders["__opts__"].get("output") or "show" not in data

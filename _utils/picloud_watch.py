@@ -25,6 +25,10 @@ GONE_S = 600
 DAY_S = 86400
 
 
+#: How Ctrl-C and SIGTERM arrive in a runner: salt-run answers them with SystemExit.
+INTERRUPTS = (KeyboardInterrupt, SystemExit)
+
+
 class NoAnswerError(Exception):
     """A question that cannot be answered, with the message for whoever asked."""
 

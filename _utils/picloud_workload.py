@@ -18,7 +18,7 @@ from picloud.workloads import fleet, overrides, placement, tasks
 from picloud.workloads.overrides import Overrides
 from picloud.workloads.seen import Known, Logs, Seen, read
 from picloud_managers import ASK_S, Managers
-from picloud_watch import NoAnswerError
+from picloud_watch import INTERRUPTS, NoAnswerError
 
 
 class Work:
@@ -171,10 +171,11 @@ class Work:
             return self.ask(
                 site, "swarmwork.settle", name, timeout=seconds, seconds=seconds + 2 * ASK_S
             )
-        except NoAnswerError as err:
+        except (NoAnswerError, *INTERRUPTS) as err:
+            reason = "Interrupted." if isinstance(err, INTERRUPTS) else err
             raise NoAnswerError(
-                f"{err}\nThe number of replicas of {name} is recorded all the same; it holds from"
-                " the next highstate of the managers on, and workload.status shows what runs."
+                f"{reason}\nThe number of replicas of {name} is recorded all the same; it holds"
+                " from the next highstate of the managers on, and workload.status shows what runs."
             ) from err
 
     def looks(self) -> tuple[dict[str, Seen], dict[str, str]]:

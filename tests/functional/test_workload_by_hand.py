@@ -317,6 +317,69 @@ def test_a_drain_that_is_refused_by_the_swarm_leaves_no_record(run, swarm, opts)
     assert picloud_salt.ledger(opts).overrides.drains() == {}
 
 
+@pytest.fixture(params=[SystemExit(0), KeyboardInterrupt()], ids=["salt-run", "python"])
+def interrupt(request, swarm, monkeypatch):
+    """Interrupt whoever asks a manager for some function, the first time."""
+
+    def at(function):
+        ask, left = swarm.cmd_iter_no_block, [request.param]
+
+        def asked(names, called, *more, **named):
+            if called == function and left:
+                raise left.pop()
+            return ask(names, called, *more, **named)
+
+        monkeypatch.setattr(swarm, "cmd_iter_no_block", asked)
+
+    return at
+
+
+def test_a_drain_that_is_interrupted_is_put_back_and_says_so(run, swarm, opts, interrupt):
+    interrupt("swarmnode.set")
+    said, code = run("drain", node="pi28")
+    assert (code, said["message"]) == (1, "Interrupted: pi28 is put back to what it was.")
+    assert swarm.availability["pi28"] == "active"
+    assert picloud_salt.ledger(opts).overrides.drains() == {}
+
+
+def test_a_node_that_was_drained_before_stays_so_when_that_is_interrupted(run, opts, interrupt):
+    run("drain", node="pi28")
+    interrupt("swarmnode.set")
+    said, code = run("drain", node="pi28")
+    assert (code, said["message"]) == (1, "Interrupted: pi28 is drained, as it was before.")
+    assert list(picloud_salt.ledger(opts).overrides.drains()) == ["pi28"]
+
+
+def test_an_interrupted_drain_that_cannot_be_put_back_says_how(run, swarm, interrupt):
+    swarm.failing = {"swarmnode.set": "Docker Engine refuses"}
+    interrupt("swarmnode.set")
+    said, code = run("drain", node="pi28")
+    assert code == 1
+    assert said["message"].startswith("Interrupted.\nIt could not be put back yet: ")
+
+
+def test_a_scale_that_is_interrupted_stays_and_says_so(run, opts, interrupt):
+    interrupt("swarmwork.settle")
+    said, code = run("scale", workload="web", replicas=5)
+    assert code == 1
+    assert said["message"].startswith("Interrupted.\nThe number of replicas of web is recorded")
+    assert picloud_salt.ledger(opts).overrides.scales()["web"].replicas == 5
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "at"),
+    [
+        ("status", {}, "swarmwork.look"),
+        ("restart", {"workload": "web"}, "swarmservice.wait"),
+    ],
+)
+def test_whatever_is_interrupted_ends_with_one_line(run, interrupt, function, given, at):
+    interrupt(at)
+    said, code = run(function, **given)
+    words = f"workload.{function} was interrupted before its end; run it again"
+    assert (code, said["message"]) == (1, words)
+
+
 def test_managers_are_told_what_is_described_while_the_ledger_cannot_be_read(
     opts, pillar, run, tmp_path
 ):
