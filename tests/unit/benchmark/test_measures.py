@@ -89,6 +89,12 @@ def test_the_numbers_are_found(test, text, expected):
         ("network", said(network_out="{}", network_in="{}"), "network_out has no number: {}"),
         ("network", said(network_out=iperf(1e99)), "which cannot be"),
         ("network", said(network_out='{"end": []}'), "network_out has no number"),
+        ("network", said(network_out="[]"), "network_out has no number: []"),
+        (
+            "network",
+            said(network_out=iperf(1), network_in='{"end": {}, "error": "error - no route"}'),
+            "network_in: iperf3 says: no route",
+        ),
         ("containers", [], "no rate"),
         ("containers", [1.0, "x"], "no rate"),
         ("containers", [1.0, 0], "no rate"),
@@ -118,6 +124,50 @@ def test_a_failed_program_fails_its_script():
         check=False,
     )
     assert (done.returncode, done.stdout) == (3, "== memory\n")
+
+
+def test_a_neighbour_that_is_busy_is_asked_again(tmp_path):
+    busy = json.dumps({"error": "the server is busy running a test. try again later"})
+    iperf3 = f"""
+        iperf3() {{
+            echo x >> {tmp_path}/tries
+            test $(wc -l < {tmp_path}/tries) -gt "$BUSY" && echo '{iperf(9e6)}' && return
+            echo '{busy}'; return 1
+        }}
+        sleep() {{ :; }}
+    """
+    script = f"{iperf3}\n{measures.script('network', 1, 16)}"
+
+    def run(times):
+        (tmp_path / "tries").write_text("")
+        asked = ["sh", "-c", script]
+        return subprocess.run(
+            asked,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"BUSY": str(times), "PATH": "/usr/bin:/bin"},
+        ).stdout
+
+    assert measures.samples("network", run(3)) == {"network_out": [9.0], "network_in": [9.0]}
+    with pytest.raises(
+        ValueError, match=r"^network_out: iperf3 says: the server is busy running a"
+    ):
+        measures.samples("network", run(99))
+
+
+def test_a_missing_program_fails_the_network_with_its_reason():
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f"iperf3() {{ echo not found >&2; return 127; }}\n{measures.script('network', 1, 16)}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "not found\n")
 
 
 def test_the_card_takes_no_more_than_was_asked_for():
