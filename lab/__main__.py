@@ -11,6 +11,7 @@ from pathlib import Path
 from lab import (
     archives,
     chess,
+    cluster,
     console,
     description,
     host,
@@ -39,10 +40,14 @@ def down(settings: Settings) -> None:
     console.say(f"what was done is in {settings.log}, until the next lab is made or make clean")
 
 
-def _docker_exec(container: str, *command: str) -> None:
+def _docker_exec(settings: Settings, name: str, *command: str) -> None:
     tty = ["--interactive", "--tty"] if sys.stdin.isatty() else []
+    container = settings.container(name)
     if not shell.succeeds(["docker", "exec", container, "true"]):
-        raise LabError(f"{container} does not run", "run: make up")
+        if name == "head" or not host.engine_answers():
+            raise LabError(f"{container} does not run", "run: make up")
+        have = cluster.containers(settings)
+        raise mishaps.away(description.read(settings.checkout), have, name)
     shell.become(["docker", "exec", *tty, container, *command])
 
 
@@ -131,17 +136,17 @@ def main(argv: list[str]) -> int:
                 with lock.whole(settings):
                     does(settings)
             case "shell":
-                _docker_exec(settings.container(options.node), "bash", "-l")
+                _docker_exec(settings, options.node, "bash", "-l")
             case "logs":
                 unit = ["-u", "salt-master"] if options.node == "head" else []
-                _docker_exec(settings.container(options.node), "journalctl", "--no-pager", *unit)
+                _docker_exec(settings, options.node, "journalctl", "--no-pager", *unit)
             case "swap" | "spare" | "swap-board" | "exchange" | "clone" | "impostor" | "powercut":
                 mishaps.run(settings, options.command, *options.targets)
             case "chess" | "spark":
                 return _work(settings, options)
             case "salt" | "run":
                 program = {"salt": "salt", "run": "salt-run"}[options.command]
-                _docker_exec(settings.head, program, *shlex.split(options.args))
+                _docker_exec(settings, "head", program, *shlex.split(options.args))
     except LabError as error:
         console.failed(error)
         return 1

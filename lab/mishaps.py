@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,13 +179,7 @@ class Mishaps:
         node = next((node for node in self.site.nodes if node.id == name), None)
         have = cluster.containers(self.settings)
         if node is None or name not in have:
-            described = [node.id for node in self.site.nodes]
-            there = [one for one in described if one in have]
-            raise LabError(
-                (f"{name} is not in this lab: " if name else "no node was named: ")
-                + _instead(name, there, described),
-                "say NODE=<id> (make exchange: A=<id> B=<id>), or run: make up",
-            )
+            raise away(self.site, have, name)
         self._require_master()
         return node
 
@@ -316,6 +310,29 @@ class Mishaps:
                     "see: make run ARGS=rejoin.refused, and: make logs",
                 )
             time.sleep(1)
+
+
+def away(site: Site, have: Collection[str], name: str) -> LabError:
+    """
+    What is to be said of a node that is not there, or does not run.
+
+    site, have
+        What the lab takes from the description, and the containers that it has.
+    name
+        What somebody wrote.
+
+    Example: ``raise away(site, cluster.containers(settings), "pi77")``
+    """
+    described = [node.id for node in site.nodes]
+    there = [one for one in described if one in have]
+    what = f"{name} is not in this lab: " if name else "no node was named: "
+    what = f"{name} does not run" if name in have else what + _instead(name, there, described)
+    if name in described:
+        wanted = [one for one in described if one in have or one == name]
+        return LabError(what, f"run: make up NODES={','.join(wanted)}")
+    if name in have:
+        return LabError(what, "run: make up")
+    return LabError(what, "say NODE=<id> (make exchange: A=<id> B=<id>), or run: make up")
 
 
 def _instead(name: str, known: Iterable[str], described: Iterable[str]) -> str:

@@ -7,7 +7,20 @@ import pytest
 from picloud.ledger import Ledger, Rejoin
 from picloud.rejoin import pages, steps
 
-from lab import boards, cluster, converge, description, ended, mishaps, rejoin, up
+from lab import (
+    __main__,
+    boards,
+    cluster,
+    console,
+    converge,
+    description,
+    ended,
+    host,
+    mishaps,
+    rejoin,
+    shell,
+    up,
+)
 from lab.errors import LabError
 from lab.settings import Settings
 
@@ -55,6 +68,34 @@ def row(step, **said):
 def test_a_name_that_is_not_there_is_refused_with_those_that_are(doing, what, names, said):
     with pytest.raises(LabError, match=f"^{re.escape(said)}"):
         getattr(doing, what)(*names)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "remedy"),
+    [
+        ("pi2", "pi2 is not in this lab: this lab has pi3", "run: make up NODES=pi2,pi3"),
+        ("pi77", "pi77 is not in this lab: this lab has pi3", "say NODE=<id>"),
+        ("p13", 'p13 is not in this lab: did you mean "pi3"? this lab has pi3', "say NODE=<id>"),
+        ("pi3", "pi3 does not run", "run: make up NODES=pi3"),
+        ("spare1", "spare1 does not run", "run: make up"),
+        ("head", "lab-head does not run", "run: make up"),
+    ],
+)
+def test_no_shell_is_opened_where_nothing_runs(repo, monkeypatch, name, said, remedy):
+    failed = []
+    monkeypatch.setattr(console, "failed", failed.append)
+    monkeypatch.setattr(host, "require_root", lambda: None)
+    monkeypatch.setattr(host, "engine_answers", lambda: True)
+    monkeypatch.setattr(shell, "log_to", lambda _: None)
+    monkeypatch.setattr(shell, "succeeds", lambda *_, **__: False)
+    have = {"head": "exited", "pi3": "exited", "spare1": "exited"}
+    monkeypatch.setattr(cluster, "containers", lambda _: have)
+    checkout = ["--name", "lab", "--checkout", str(repo)]
+    for command in ("shell", "logs"):
+        assert __main__.main([*checkout, command, "--node", name]) == 1
+        error = failed.pop()
+        assert error.what == said
+        assert error.remedy.startswith(remedy)
 
 
 @pytest.mark.parametrize(
