@@ -13,7 +13,7 @@ FEN     ?=
 PGN     ?=
 DEPTH   ?=
 FILES   ?=
-ARGS    ?= '*' test.ping
+ARGS    ?=
 ONLY    ?=
 
 BIN     := .venv/bin
@@ -35,13 +35,14 @@ venv: $(STAMP) ## make or refresh .venv from requirements.lock
 
 # Packages of the lock are complete (--no-deps): timelib, a source package that Salt can do without,
 # is left out; Salt itself is built from source, which is all Python. So no compiler is needed.
+# Quiet twice: errors, without warnings of this machine's own settings of pip.
 $(STAMP): pyproject.toml requirements.lock
 	@for made in $(wildcard .venv $@); do test -w $$made || { echo "the .venv belongs to" \
 	    "$$(stat -c %U $$made); run with sudo" >&2; exit 1; }; done
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || lab/host-packages python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing $$(grep -c == requirements.lock) packages into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps \
 	    -r requirements.lock || { echo "make venv: pip failed, see above; is the package index" \
 	    "reachable? Then run it again." >&2; exit 1; }
 	@touch $@
@@ -59,10 +60,11 @@ logs: venv ## the journal of NODE=pi1, or of salt-master
 	@$(RUNLAB) logs $(if $(NODE),--node $(NODE))
 
 salt: venv ## run salt on the master: make salt ARGS="'pi*' test.ping"
-	@$(RUNLAB) salt -- $(call quote,$(ARGS))
+	@$(RUNLAB) salt -- $(call quote,$(or $(ARGS),'*' test.ping))
 
+run: ARGS = picloud.status
 run: venv ## run a runner on the master: make run ARGS="picloud.rack rack1"
-	@$(RUNLAB) run -- $(call quote,$(ARGS))
+	@$(RUNLAB) run -- $(call quote,$(or $(ARGS),picloud.status))
 
 swap: venv ## put a new card into NODE=pi1, and see it come back by itself
 	@$(RUNLAB) swap "$(NODE)"

@@ -65,6 +65,21 @@ def test_the_folder_to_validate_is_one_word(checkout, folder):
     assert calls(checkout) == ["python", "-m", "tools.validate", folder]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["run"], ["run", "--", "picloud.status"]),
+        (["run", "ARGS=card.list state=used"], ["run", "--", "card.list state=used"]),
+        (["salt"], ["salt", "--", "'*' test.ping"]),
+        (["salt", "ARGS='pi*' test.ping"], ["salt", "--", "'pi*' test.ping"]),
+    ],
+)
+def test_salt_and_its_runners_have_something_to_do_without_arguments(checkout, given, said):
+    done = make(checkout, "-o", ".venv/.made", *given)
+    assert done.returncode == 0, done.stderr
+    assert calls(checkout)[-3:] == said
+
+
 @pytest.mark.parametrize("read_only", [".venv", ".venv/.made"])
 def test_a_venv_of_root_is_named_before_anything_is_done(checkout, read_only):
     made = checkout / ".venv/.made"
@@ -86,7 +101,9 @@ def test_a_venv_of_root_is_named_before_anything_is_done(checkout, read_only):
 def test_a_venv_of_ones_own_is_refreshed(checkout):
     done = make(checkout, "venv")
     assert done.returncode == 0, done.stderr
-    assert "pip" in calls(checkout)
+    said = calls(checkout)
+    assert "pip" in said
+    assert said.count("--quiet") == 2  # errors, but no warnings
     assert (checkout / ".venv/.made").exists()
 
 
