@@ -11,10 +11,12 @@ from collections import Counter
 
 import picloud_salt
 import picloud_watch
+from picloud.parts import PARTS
 from picloud.rejoin.words import plain
 from picloud.rollout import pages
 from picloud.rollout.change import change, waiting, words
 from picloud.rollout.change import start as starting
+from picloud.rollout.guarded import WORKLOADS
 from picloud.rollout.types import Step, Wish
 from picloud_pages import page
 from picloud_rejoin.keys import KeyStore
@@ -196,6 +198,8 @@ def _keyed():
 def _change(cloud, ledger, part):
     """What changes of a part, or of the only one that has changed."""
     guarded = cloud.rollout.parts
+    if part is not None and part not in (*PARTS, WORKLOADS):
+        picloud_watch.refuse(plain(part, 40), (*PARTS, WORKLOADS), "part")
     if part is not None and part not in guarded:
         known = f"; guarded are: {', '.join(guarded)}" if guarded else ""
         raise picloud_watch.NoAnswerError(

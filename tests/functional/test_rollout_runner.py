@@ -189,11 +189,16 @@ def test_two_parts_may_change_at_once_and_have_to_be_named(run, edit):
     ("part", "expected"),
     [
         ("base", '"base" is not guarded, so nodes get its changes with their next highstate'),
-        ("engine", "guarded are: docker, boot"),
+        ("keep", "guarded are: docker, boot"),
+        ("dokcer", 'There is no part "dokcer"; did you mean "docker"?'),
+        ("workload", 'There is no part "workload"; did you mean "workloads"?'),
+        ("engine", 'There is no part "engine"; known parts: base, boot, docker, keep, '),
+        (7, 'There is no part "7"; known parts: '),
     ],
 )
-def test_a_part_that_is_not_guarded(run, part, expected):
-    said, code = run("plan", part=part)
+@pytest.mark.parametrize("function", ["plan", "start"])
+def test_a_part_that_is_not_guarded(run, function, part, expected):
+    said, code = run(function, part=part)
     assert code == 1
     assert expected in said["message"]
 
