@@ -16,6 +16,7 @@ import picloud_workload
 from picloud.rejoin import pages
 from picloud.rollout.guarded import WORKLOADS
 from picloud.status import ago
+from picloud.watch import find
 from picloud.workloads import recipe, seal
 from picloud.workloads.archs import narrowed
 from picloud.workloads.overrides import Overrides
@@ -86,8 +87,11 @@ def build(name=None, force=False):
     held.require()
     chosen = _chosen(common, name)
     options = machine.apt_options(_cache(common))
-    orders, faults = planning.orders(chosen, list(common.images.values()), options)
+    cards, only = list(common.images.values()), machine.architectures(__opts__)
+    orders, faults = planning.orders(chosen, cards, options, only)
     if faults:
+        # Copies hold up nothing, and are looked at when it is their turn: there is none now.
+        faults += copied.faults(chosen)
         raise picloud_watch.NoAnswerError("\n".join(["Nothing was built:", *faults]))
     ledger = picloud_salt.ledger(__opts__)
     todo = {order.entry: functools.partial(_make, order, options) for order in orders}
@@ -290,13 +294,15 @@ def _chosen(common, names):
     if names is None:
         return images
     wanted = [one.strip() for one in str(names).split(",") if one.strip()]
-    for one in wanted:
-        if one in common.container_images and one not in images:
-            raise picloud_watch.NoAnswerError(
-                f"{one} comes from elsewhere: it has neither build nor copy_of in container_images."
-            )
-        if one not in images:
-            picloud_watch.refuse(one, images, "image that is built or copied here")
+    faults = [
+        f"{one} comes from elsewhere: it has neither build nor copy_of in container_images."
+        if one in common.container_images
+        else find(one, images, "image that is built or copied here")
+        for one in wanted
+        if one not in images
+    ]
+    if faults:
+        raise picloud_watch.NoAnswerError("\n".join(faults))
     return {one: images[one] for one in wanted}
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 
 from picloud.workloads import foreign, recipe, seal
 from picloud.workloads.images import ContainerImage
@@ -36,12 +37,8 @@ def copy(entry: str, image: ContainerImage, last: Build | None, registry: Regist
     """
     ask = seal.wanted(entry, image)
     origin = f"docker://{image.copy_of}"
+    there, digest = _look(entry, image)
     try:
-        raw = skopeo("inspect", "--raw", origin, timeout=ASK_S).encode()
-        one = "manifests" not in json.loads(raw)
-        config = json.loads(skopeo("inspect", "--config", origin, timeout=ASK_S)) if one else None
-        there, digest = foreign.platforms(raw, config), foreign.digest(raw)
-        _check(entry, image, set(there), digest)
         described = recipe.described(image, ())
         same = last is not None and (last.digest, last.described) == (digest, described)
         if last is not None and same and registry.has(last.name, digest):
@@ -56,6 +53,37 @@ def copy(entry: str, image: ContainerImage, last: Build | None, registry: Regist
     except (NoAnswerError, ValueError) as err:
         raise NoAnswerError(f"container_images.{entry}: {image.copy_of}: {err}") from err
     return Build(ask["name"], image.tag, digest, found, {}, described, "", time.time())
+
+
+def faults(images: Mapping[str, ContainerImage]) -> list[str]:
+    """
+    Return why images could not be copied as other registries have them now, one line each.
+
+    images
+        Entries of the section ``container_images``; those that are built are passed over.
+    """
+    found = []
+    for entry, image in images.items():
+        try:
+            if image.copy_of:
+                _look(entry, image)
+        except NoAnswerError as err:
+            found.append(str(err))
+    return found
+
+
+def _look(entry: str, image: ContainerImage) -> tuple[dict[str, str], str]:
+    """The digest of an image for each architecture in the other registry, and its own."""
+    origin = f"docker://{image.copy_of}"
+    try:
+        raw = skopeo("inspect", "--raw", origin, timeout=ASK_S).encode()
+        one = "manifests" not in json.loads(raw)
+        config = json.loads(skopeo("inspect", "--config", origin, timeout=ASK_S)) if one else None
+        there, digest = foreign.platforms(raw, config), foreign.digest(raw)
+        _check(entry, image, set(there), digest)
+    except (NoAnswerError, ValueError) as err:
+        raise NoAnswerError(f"container_images.{entry}: {image.copy_of}: {err}") from err
+    return there, digest
 
 
 def _check(entry: str, image: ContainerImage, there: set[str], digest: str) -> None:

@@ -72,9 +72,10 @@ def apt_options(cache: str | None) -> dict[str, str]:
 
 def releases(
     parts: Iterable[Archive], options: Mapping[str, str]
-) -> tuple[dict[Archive, Release], list[str]]:
+) -> tuple[dict[Archive, Release], dict[Archive, str]]:
     """
-    Fetch what parts of the archive say of themselves; also what is wrong, one line each.
+    Fetch what parts of the archive say of themselves; also what is wrong with the others, one line
+    each.
 
     parts
         The parts.
@@ -87,20 +88,20 @@ def releases(
         if (proxy := options.get(f"Acquire::{kind}::Proxy")) and proxy != "DIRECT"
     }
     opener = request.build_opener(request.ProxyHandler(proxies))
-    found, faults = {}, []
+    found, faults = {}, {}
     for part in parts:
         try:
             with opener.open(part.release, timeout=ANSWER_S) as answer:
                 found[part] = release(answer.read().decode("utf-8", "replace"))
         except error.HTTPError as err:
             what = f"there is no suite {part.suite}" if err.code == 404 else str(err)
-            faults.append(
+            faults[part] = (
                 f"{part.release}: {what}; correct suite of the image, or the mirrors in the"
                 " section images"
             )
         except (OSError, ValueError) as err:
             reason = getattr(err, "reason", err)
-            faults.append(f"{part.release}: {reason}; is the mirror reachable from here?")
+            faults[part] = f"{part.release}: {reason}; is the mirror reachable from here?"
     return found, faults
 
 

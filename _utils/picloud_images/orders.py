@@ -5,12 +5,12 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from picloud.workloads import recipe
+from picloud.workloads import archs, recipe
 from picloud.workloads.images import ContainerImage, ImageBuild
 from picloud.workloads.recipe import Archive, Made, Release
 from picloud.workloads.seal import Build
@@ -94,10 +94,14 @@ def _read(path: str) -> bytes:
 
 
 def orders(
-    images: Mapping[str, ContainerImage], cards: Sequence[Any], options: Mapping[str, str]
+    images: Mapping[str, ContainerImage],
+    cards: Sequence[Any],
+    options: Mapping[str, str],
+    only: Collection[str] = (),
 ) -> tuple[list[Order], list[str]]:
     """
-    Look up what goes into images; also everything that stands in the way, one line each.
+    Look up what goes into images; also everything that stands in the way of any of them, one line
+    each.
 
     images
         Entries of the section ``container_images``.
@@ -105,31 +109,37 @@ def orders(
         Entries of the section ``images``.
     options
         See ``machine.apt_options``.
+    only
+        See ``machine.architectures``.
     """
     found, faults = [], []
     seen: dict[Archive, Release] = {}
-    failed: set[Archive] = set()
+    failed: dict[Archive, str] = {}
+    without: dict[Archive, list[str]] = {}
     for entry, image in images.items():
         if image.build is None:
             continue
         files, wrong = read_files(entry, image)
-        faults += wrong
         parts = recipe.archives(image.build, cards)
-        fetched, wrong = machine.releases(
+        fetched, unread = machine.releases(
             [one for one in parts if one not in seen and one not in failed], options
         )
         seen |= fetched
-        failed |= {one for one in parts if one not in seen}
-        faults += wrong
+        failed |= unread
+        for one in parts:
+            if one in failed:
+                without.setdefault(one, []).append(entry)
         if parts[0] in seen:
             lacking = recipe.missing(image.build, image.archs, seen[parts[0]])
-            faults += [f"container_images.{entry}.archs: {one}" for one in lacking]
-        if all(one in seen for one in parts):
+            wrong += [f"container_images.{entry}.archs: {one}" for one in lacking]
+        if refused := archs.refusal(image.archs, only):
+            wrong.append(f"{entry}: {refused}")
+        if not wrong and all(one in seen for one in parts):
             found.append(Order(entry, image, tuple(files), {one: seen[one] for one in parts}))
-    if found and not faults:
-        archs = sorted({arch for order in found for arch in order.image.archs})
-        faults += machine.emulated(archs)
-    return found, faults
+        faults += wrong
+    faults += [f"{', '.join(entries)}: {failed[one]}" for one, entries in without.items()]
+    wanted = sorted({arch for order in found for arch in order.image.archs})
+    return found, faults + machine.emulated(wanted)
 
 
 def unchanged(order: Order, last: Build | None, registry: Registry) -> bool:

@@ -13,6 +13,7 @@ import salt.pillar
 from picloud.ledger import Ledger
 from picloud.ledger.overrides import Scale
 from picloud.workloads.seal import Build
+from picloud_images import copied
 from picloud_images.registry import Registry
 from picloud_rejoin.keys import KeyStore
 
@@ -325,7 +326,12 @@ def test_what_cannot_be_done_is_said_in_a_line(run, function, arguments, said):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("wbe", "web"), ("other", "other comes from elsewhere"), ("web,wbe", "wbe")],
+    [
+        ("wbe", "web"),
+        ("other", "other comes from elsewhere"),
+        ("web,wbe", "wbe"),
+        ("wbe,other", 'did you mean "web"?\nother comes from elsewhere'),
+    ],
 )
 def test_only_what_is_built_here_can_be_built(run, registry, opts, name, said):
     path = opts["ext_pillar"][0]["picloud"]["path"]
@@ -336,7 +342,9 @@ def test_only_what_is_built_here_can_be_built(run, registry, opts, name, said):
     assert status == 1
 
 
-def test_all_that_stands_in_the_way_is_said_before_anything_is_built(run, registry, opts):
+def test_all_that_stands_in_the_way_is_said_before_anything_is_built(
+    run, registry, opts, monkeypatch
+):
     path = opts["ext_pillar"][0]["picloud"]["path"]
     with open(f"{path}/images.sls", "w") as handle:
         handle.write(
@@ -351,10 +359,15 @@ def test_all_that_stands_in_the_way_is_said_before_anything_is_built(run, regist
     with open(f"{path}/other.sls", "w") as handle:
         handle.write(
             "container_images: {other: {tag: '1', archs: [armhf], build: {suite: bookworm,"
-            " files: {/etc/x: {source: /nowhere}}}}}\n"
+            " files: {/etc/x: {source: /nowhere}}}},"
+            " copy: {tag: '1', archs: [armhf], copy_of: 'registry.example/app:1'}}\n"
         )
+    monkeypatch.setattr(copied, "skopeo", lambda *_, **__: "<html>")
+    opts["picloud_images"] = {"archs": ["amd64"]}
     answer, status = run("build")
     assert status == 1
+    assert "other: this master builds for amd64 alone" in answer["message"]
+    assert "container_images.copy: registry.example/app:1: " in answer["message"]
     assert "build.files./etc/x: cannot read /nowhere on the master" in answer["message"]
     assert "http://127.0.0.1:1/debian/dists/bookworm/InRelease: " in answer["message"]
     assert answer["message"].count("bookworm/InRelease") == 1

@@ -55,3 +55,26 @@ def narrowed(archs: Iterable[str], only: Collection[str]) -> tuple[str, ...]:
     """
     described = tuple(archs)
     return tuple(arch for arch in described if arch in only) or described
+
+
+def refusal(archs: Iterable[str], only: Collection[str]) -> str:
+    """
+    Return in words why an image is not built for architectures that no node has; else nothing.
+
+    archs
+        See ``narrowed``.
+    only
+        See ``configured``.
+
+    >>> refusal(["armel", "amd64"], ["amd64"])
+    ''
+    """
+    described = tuple(archs)
+    if not only or not set(only).isdisjoint(described):
+        return ""
+    ours, its = ", ".join(only), ", ".join(described)
+    return (
+        f"this master builds for {ours} alone ({OPTION}.archs in its configuration), and the image"
+        f" has {its}: add {ours} to its archs, or add {its} to {OPTION}.archs, restart salt-master"
+        " and run: salt-run image.registry"
+    )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from picloud.workloads import foreign
-from picloud.workloads.images import ContainerImage
+from picloud.workloads.images import ContainerImage, ImageBuild
 from picloud_images import copied
 from picloud_watch import NoAnswerError
 
@@ -101,3 +101,10 @@ def test_what_is_not_as_described_is_not_copied(served, asked, said):
         copied.copy("app", asked, None, registry)
     assert said in str(err.value)
     assert registry.copies == []
+    built = ContainerImage(tag="1", archs=("arm64",), build=ImageBuild(suite="sid"))
+    found = copied.faults({"app": asked, "good": image(), "built": built, "again": asked})
+    assert [one.partition(":")[0] for one in found] == [
+        "container_images.app",
+        "container_images.again",
+    ]
+    assert found[0] == str(err.value)

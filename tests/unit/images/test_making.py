@@ -223,8 +223,8 @@ def test_releases_are_asked_for_once_and_all_faults_are_told(mirror, monkeypatch
     assert [one.entry for one in found] == ["a", "b"]
     assert asked == [f"/debian/dists/{suite}/InRelease" for suite in ("sid", "unstable")]
     assert faults == [
-        f"{address}/dists/unstable/InRelease: there is no suite unstable; correct suite of the"
-        " image, or the mirrors in the section images"
+        f"c, d: {address}/dists/unstable/InRelease: there is no suite unstable; correct suite of"
+        " the image, or the mirrors in the section images"
     ]
 
 
@@ -236,6 +236,44 @@ def test_an_architecture_that_is_gone_from_debian_is_a_fault(mirror, monkeypatch
         "container_images.web.archs: Debian's sid has no armel, only amd64; take armel out of"
         " archs, or use a suite that has it"
     ]
+
+
+def test_faults_of_all_images_are_told_together(mirror, monkeypatch):
+    address, _, _ = mirror
+    monkeypatch.setattr(recipe, "MIRROR", address)
+    checked = []
+    monkeypatch.setattr(machine, "emulated", lambda archs: checked.extend(archs) or ["no QEMU"])
+    lost = {"/x": ImageFile(source="/nowhere")}
+    asked = {
+        "good": image(),
+        "file": image(suite="unstable", files=lost),
+        "suite": image(suite="unstable"),
+        "arm": ContainerImage(
+            tag="1", archs=("armel", "armhf"), build=ImageBuild(suite="sid", files=lost)
+        ),
+    }
+    _, faults = planning.orders(asked, [], {}, ["amd64"])
+    assert checked == ["amd64"]
+    for said in (
+        "container_images.file.build.files./x: cannot read /nowhere",
+        "container_images.arm.build.files./x: cannot read /nowhere",
+        "container_images.arm.archs: Debian's sid has no armel",
+        "arm: this master builds for amd64 alone (picloud_images.archs in its configuration), and"
+        " the image has armel, armhf: add amd64 to its archs, or add armel, armhf to"
+        " picloud_images.archs",
+        f"file, suite: {address}/dists/unstable/InRelease: there is no suite unstable",
+        "no QEMU",
+    ):
+        assert any(one.startswith(said) for one in faults), said
+
+
+@pytest.mark.parametrize("only", [(), ("armel",), ("amd64", "armel")])
+def test_an_image_for_some_of_the_nodes_is_made(mirror, monkeypatch, only):
+    monkeypatch.setattr(recipe, "MIRROR", mirror[0])
+    monkeypatch.setattr(machine, "emulated", lambda _archs: [])
+    one = ContainerImage(tag="1", archs=("amd64",), build=ImageBuild(suite="sid"))
+    _, faults = planning.orders({"web": one}, [], {}, only)
+    assert bool(faults) == (only == ("armel",))
 
 
 def test_what_is_no_release_is_a_fault(mirror, monkeypatch):
@@ -250,7 +288,7 @@ def test_the_proxy_of_the_site_is_used(mirror):
     address, _, asked = mirror
     proxy = address.removesuffix("/debian")
     found, faults = machine.releases([MAIN], {"Acquire::http::Proxy": proxy})
-    assert faults == []
+    assert faults == {}
     assert found[MAIN].date == DATE
     assert asked == ["http://mirror.example/debian/dists/sid/InRelease"]
 
