@@ -77,6 +77,7 @@ def test_the_status_has_a_row_for_each_workload(run, swarm):
     said, code = run("status", workload="web")
     assert code == 1
     assert "as described: no: replicas is 1, not 3" in tables.render(said)
+    assert said["notices"][-1].startswith("web is reached at 10.80.1.1:80 (pi0)")
     assert [row[:4] for row in said["rows"]] == [
         ["web.1", "pi0", "rack1", "running"],
         ["web.2", "pi14", "rack2", "running"],

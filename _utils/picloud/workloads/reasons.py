@@ -29,6 +29,28 @@ _REMEDIES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str, str], str]
         ),
     ),
     (
+        re.compile("unhealthy"),
+        lambda _found, workload, node: (
+            f"its health check failed on {node}; what it said: salt-run workload.logs"
+            f" workload={workload}"
+        ),
+    ),
+    # What Docker Engine says of containers that ran when it was killed.
+    (
+        re.compile(r"non-zero exit \(255\)"),
+        lambda _found, workload, node: (
+            f"it ended with its node {node}, or by itself; what it said: salt-run workload.logs"
+            f" workload={workload}"
+        ),
+    ),
+    (
+        re.compile(r"non-zero exit \(137\)"),
+        lambda _found, workload, node: (
+            f"it was killed on {node}, for more memory than its limit or by somebody; what it said:"
+            f" salt-run workload.logs workload={workload}"
+        ),
+    ),
+    (
         re.compile("non-zero exit"),
         lambda _found, workload, node: (
             f"it ended by itself on {node}; what it said: salt-run workload.logs"

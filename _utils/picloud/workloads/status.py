@@ -5,6 +5,7 @@ What ``salt-run workload.status`` shows: what is described of each workload agai
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ HEADS = ("workload", "site", "image", "mode", "tasks", "as described", "where", 
 #: What a task ran on whose entry the swarm has no more, since its card was swapped.
 GONE = "a card before"
 NOT_TOLD = "no: no manager was told of it yet"
+#: How a workload that waits for its image names that; see ``picloud_images.told``.
+_UNBUILT = re.compile(r"was not built: salt-run image\.build (\S+)$")
 #: Fields that are named of a service that is not as described.
 NAMED = 3
 
@@ -84,7 +87,7 @@ def page(
         },
         "scaled": dict(said.scales),
         "drained": sorted(said.drained),
-        "notices": _notices(found, seen, said, only),
+        "notices": [*_notices(found, seen, said, only), *_reached(cloud, found, only)],
         "retcode": int(any(row["bad"] for row in found)),
     }
 
@@ -161,6 +164,21 @@ def _unseen(cloud: Described, name: str, said: Overrides, site: str, why: str) -
         "drift": why,
         "bad": why,
     }
+
+
+def _reached(cloud: Described, rows: Iterable[Mapping[str, Any]], only: str | None) -> list[str]:
+    """Where the ports of the only workload that is shown are open, where its nodes say it."""
+    one = cloud.common.workloads.get(only or "")
+    if one is None or not one.publish:
+        return []
+    columns = ((rack.column("id"), rack.column("address")) for rack in cloud.racks.values())
+    known = {node: at for pair in columns for node, at in zip(*pair, strict=True) if at}
+    ports = [port.published for port in one.publish]
+    return [
+        f"{only} is reached at {', '.join(found)}"
+        for row in rows
+        if (found := [f"{known[n]}:{p} ({n})" for n in row["nodes"] if n in known for p in ports])
+    ]
 
 
 def _replicas(cloud: Described, name: str) -> int | None:
@@ -304,7 +322,7 @@ def _cells(row: Mapping[str, Any], racks: Mapping[str, str], now: float) -> tupl
         row["image"],
         row["mode"],
         f"{done} of {row['wanted']}" + (" done" if ends else ""),
-        row["drift"] or _by_hand(row) or "yes",
+        row["drift"] or _by_hand(row) or (f"no: {row['bad']}" if row["bad"] else "yes"),
         where(dict(sorted(row["nodes"].items())), racks),
         row["fault"] or "-",
     )
@@ -361,6 +379,12 @@ def _notices(
     ]
     if only is not None:
         return found
+    unbuilt = {
+        row["workload"]: image[1] for row in rows if (image := _UNBUILT.search(row["drift"]))
+    }
+    if unbuilt:
+        images = ",".join(sorted(set(unbuilt.values())))
+        found.append(f"Not built yet, so {len(unbuilt)} wait: salt-run image.build {images}")
     for site, one in seen.items():
         down = sorted({node.hostname for node in one.nodes if node.state == "down"})
         there = {node.hostname for node in one.nodes if node.state != "down"}

@@ -27,8 +27,22 @@ HERE = "head.pi.example:5000/picloud/web:1"
             " docker system df'",
         ),
         (
-            "task: non-zero exit (137): unhealthy container",
+            "task: non-zero exit (3)",
             "it ended by itself on pi3; what it said: salt-run workload.logs workload=web",
+        ),
+        (
+            "task: non-zero exit (137): unhealthy container",
+            "its health check failed on pi3; what it said: salt-run workload.logs workload=web",
+        ),
+        (
+            "task: non-zero exit (137)",
+            "it was killed on pi3, for more memory than its limit or by somebody; what it said:"
+            " salt-run workload.logs workload=web",
+        ),
+        (
+            "task: non-zero exit (255)",
+            "it ended with its node pi3, or by itself; what it said: salt-run workload.logs"
+            " workload=web",
         ),
         ("no suitable node (host-mode port already in use on 2 nodes)", ""),
         ("", ""),

@@ -115,6 +115,15 @@ def test_a_service_that_is_refused_says_why() -> None:
     assert page["workloads"]["web"]["a"]["bad"] == f"no: stays as it is: {why}"
 
 
+def test_what_waits_for_images_is_told_once_and_a_missing_task_is_not_as_described() -> None:
+    why = {name: f"picloud/{name}:2 was not built: salt-run image.build any" for name in ("x", "y")}
+    short = {**seen({**ALL, "web": {**SERVICE, "running": 2}}).model_dump(), "refused": why}
+    page, lines = shown(read(short | {"missing": ["x", "y"]}, Seen))
+    assert "Not built yet, so 2 wait: salt-run image.build any" in page["notices"]
+    (web,) = [re.split(" {2,}", line) for line in lines if line.startswith("web ")]
+    assert web[5] == "no: 2 of 3 tasks run"
+
+
 def test_what_failed_last_and_what_a_task_waits_for() -> None:
     waits = task("web", 3, None, "pending", error="no suitable node (3 nodes not available)")
     failed = task("web", 2, 1, "failed", error="exit", at="2026-11-21T10:00:00Z")
