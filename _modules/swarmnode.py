@@ -70,14 +70,9 @@ def list_():
     return sorted(found, key=lambda node: (node["hostname"], node["created"], node["id"]))
 
 
-def leads(nodes=None):
+def leads():
     """
     Return whether this node is the manager that leads its swarm: one is, at each time.
-
-    nodes
-        As for :py:func:`members`. While who leads is none of the managers among them, as after it
-        was given another role, it is not told what to keep: the first of these, by name, that is
-        a manager already does that then, and gives its role to another one.
 
     False as well where Docker Engine is not there or does not answer.
 
@@ -89,9 +84,33 @@ def leads(nodes=None):
     """
     try:
         own = __salt__["swarm.info"]()
-        if own["state"] != "active" or own["role"] != "manager":
-            return False
-        return own["leads"] or (bool(nodes) and _stands_in(nodes) == own["node_id"])
+        return own["state"] == "active" and own["leads"]
+    except CommandExecutionError:
+        return False
+
+
+def keeps(nodes):
+    """
+    Return whether this node keeps what all members of its swarm share: the manager that leads does.
+    While who leads is none of the described managers, as after it was given another role, it is not
+    told what to keep: the first of these, by name, that is a manager already does that then, and
+    gives its role to another one.
+
+    nodes
+        As for :py:func:`members`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'pi*' swarmnode.keeps '{pi3: {role: manager}}'
+    """
+    if leads():
+        return True
+    try:
+        own = __salt__["swarm.info"]()
+        manages = own["state"] == "active" and own["role"] == "manager"
+        return manages and _stands_in(nodes) == own["node_id"]
     except CommandExecutionError:
         return False
 

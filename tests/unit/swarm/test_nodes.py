@@ -140,6 +140,7 @@ def test_one_manager_leads(nodes, own, leader, leads):
     nodes.state, nodes.role, nodes.node_id = "active", "manager", own
     nodes.node_list[0]["ManagerStatus"]["Leader"] = leader
     assert swarmnode.leads() is leads
+    assert swarmnode.keeps({"pi0": {"role": "manager"}}) is leads
 
 
 def test_a_worker_and_a_node_without_docker_do_not_lead(nodes):
@@ -171,7 +172,7 @@ def test_while_who_leads_is_to_be_no_manager_another_one_does_its_work(
     engine.role = "worker" if own == "pi3" else "manager"
     kinds = {"w": "worker", "m": "manager"}
     told = {f"pi{number}": {"role": kinds[role]} for number, role in enumerate(roles)}
-    assert swarmnode.leads(told) is leads
+    assert swarmnode.keeps(told) is leads
     assert swarmnode.leads() is False
 
 
