@@ -28,6 +28,8 @@ LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 HOST = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 #: Names of our own things: models, designs, roles, images.
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+#: The same names, of images: who writes what ``docker run`` takes is told where that belongs.
+ENTRY = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 MAC = r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$"
 #: Serials have 16 digits in the device tree; boxes and old tools show the last 8.
 SERIAL = r"^([0-9A-Fa-f]{8}|[0-9A-Fa-f]{16})$"
@@ -98,6 +100,11 @@ FORMATS: dict[str, Format] = {
     ),
     NAME: Format(
         "bad-name", "is not a name", "use a-z, 0-9, _, . and -, beginning with a letter or digit"
+    ),
+    ENTRY: Format(
+        "bad-name",
+        "is not an entry of container_images",
+        "describe the image there (copy_of: docker.io/library/redis:7 copies one), and name it",
     ),
     MAC: Format(
         "bad-mac",
@@ -181,6 +188,7 @@ def _text(pattern: str, lower: bool = False) -> StringConstraints:
 Label = Annotated[str, _text(LABEL)]
 Host = Annotated[str, _text(HOST)]
 Name = Annotated[str, _text(NAME)]
+Entry = Annotated[str, _text(ENTRY)]
 Mac = Annotated[str, _text(MAC, lower=True)]
 Serial = Annotated[str, _text(SERIAL, lower=True)]
 Slot = Annotated[str, _text(SLOT)]

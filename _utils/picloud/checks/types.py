@@ -29,6 +29,8 @@ _WANTED = {
     "string_type": ("text", "write text"),
     "tuple_type": ("a list", "write [one, two]"),
 }
+#: Keys that are named where a mapping is missing.
+NAMED = 4
 _UNION = {"bool", "int", "float", "str"}
 
 
@@ -128,6 +130,10 @@ def _one(model: type[Model], path: Path, loc: Path, detail: ErrorDetails) -> Pro
         return Problem(path[:-1], "missing-key", f'has no "{loc[-1]}"', remedy)
     if value is None:
         return Problem(path, "empty-value", "has no value", "give it one, or remove the key")
+    if kind == "model_type" and (known := fields(model, loc)):
+        names = ", ".join(known[:NAMED]) + (" and others" if len(known) > NAMED else "")
+        remedy = f"write name: value, with names such as {names}"
+        return Problem(path, "wrong-type", f"is {_kind(value)}, not a mapping", remedy)
     if kind in _WANTED:
         return _type(path, kind, value)
     return _value(path, loc, detail)

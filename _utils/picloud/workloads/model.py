@@ -192,7 +192,7 @@ class ConfigFile(Model):
 class Workload(Model):
     """A containerised service, on the swarm of each site that it may run at."""
 
-    image: f.Name
+    image: f.Entry
     """One of `container_images`."""
     command: f.Many[f.Text] = ()
     """What runs instead of the image's entrypoint, word by word."""

@@ -189,3 +189,25 @@ def test_subnets_of_overlays(subnets: list[str | None], expected: str | None) ->
     found = faults({"overlays": overlays})
     assert len(found) == (expected is not None)
     assert all(fault.startswith(str(expected)) for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("web", "said"),
+    [
+        (
+            {"image": "docker.io/library/redis:7"},
+            'workloads.web.image: bad-name: "docker.io/library/redis:7" is not an entry of'
+            " container_images; describe the image there (copy_of: ",
+        ),
+        (
+            {"publish": ["8080:80"]},
+            'workloads.web.publish.0: wrong-type: is the text "8080:80", not a mapping; write name:'
+            " value, with names such as published, target, protocol",
+        ),
+    ],
+)
+def test_who_writes_it_as_for_docker_run_is_told_what_belongs_there(
+    web: Mapping[str, object], said: str
+) -> None:
+    (found,) = faults(web=web)
+    assert found.startswith(said)
