@@ -13,6 +13,8 @@ from lab.apart import Apart
 
 #: Seconds for a manager to answer, and between two looks.
 ANSWER_S, LOOK_S = 20, 0.5
+#: Longest that managers take to elect one that leads, on a busy machine too.
+LEADER_S = 60
 READY = ("Ready", "Ready Leader", "Ready Reachable")
 LABEL = "com.docker.swarm.service.name"
 
@@ -65,10 +67,16 @@ class Swarm:
         return {name: state.strip() for name, state in (line.split("\t") for line in lines)}
 
     def leader(self) -> str:
-        """The manager that leads."""
-        found = [name for name, state in self.nodes().items() if state == "Ready Leader"]
-        assert found, "no manager leads"
-        return found[0]
+        """The manager that leads; while managers elect one, that is waited for."""
+        found: str = self.lab.wait("a manager leads", self._leader, LEADER_S)
+        return found
+
+    def _leader(self) -> str:
+        try:
+            found = [name for name, state in self.nodes().items() if state == "Ready Leader"]
+        except AssertionError:
+            return ""
+        return found[0] if found else ""
 
     def running(self, service: str) -> Counter[str]:
         """How many tasks of a service run, by node; those of a node not known to be down count."""
