@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from picloud.rollout.guarded import WORKLOADS
 
 if TYPE_CHECKING:
-    from picloud.cloud import Node, Rack
+    from picloud.records import Node, Rack
     from picloud.schema import Common
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from picloud import status
-from picloud.cloud import Cloud, Node, Rack
+from picloud.cloud import Cloud
+from picloud.records import Node, Rack
 from picloud.suggest import remedy
 
 #: What a node's modules are called that are not those the master offers.

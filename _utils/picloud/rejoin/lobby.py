@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from picloud.cloud import Cloud, Node
+from picloud.cloud import Cloud
 from picloud.identity import Board, CardState, History
 from picloud.identity.decision import owner_of
 from picloud.ledger import BoardRow, Ledger, Rejoin
+from picloud.records import Node
 
 
 class Guest(NamedTuple):
