@@ -241,7 +241,7 @@ def drain(node, timeout=300, force=False):
     timeout
         Seconds until it has to be empty. If it is not by then, all is put back.
     force
-        Also when the plan has no room elsewhere for what runs on it.
+        Also when the plan has no room elsewhere for what runs on it, or no other node is up.
 
     Exit status 1 when tasks could go nowhere; they and Swarm's reasons are named.
 
@@ -262,7 +262,7 @@ def drain(node, timeout=300, force=False):
             + "; ".join(pages.lack(lack) for lack in lacks)
             + ". To drain it all the same: force=True"
         )
-    touched, after = picloud_drain.empty(work, site, name, seconds)
+    touched, after = picloud_drain.empty(work, site, name, seconds, last=force is True)
     waiting = drains.waiting(after, touched)
     text = f"{name} is empty, until: salt-run workload.undrain node={name}"
     if waiting:

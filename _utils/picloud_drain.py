@@ -16,7 +16,9 @@ from picloud_workload import Work, who
 PACE_S = 2
 
 
-def empty(work: Work, site: str, name: str, seconds: int) -> tuple[set[str], Seen]:
+def empty(
+    work: Work, site: str, name: str, seconds: int, *, last: bool = False
+) -> tuple[set[str], Seen]:
     """
     Drain a node and wait until it is empty. Returns the services that had tasks on it, and what is
     seen of the swarm then.
@@ -28,6 +30,9 @@ def empty(work: Work, site: str, name: str, seconds: int) -> tuple[set[str], See
     seconds
         How long that may take. If it is not empty by then, or if this is interrupted, the node is
         put back to what it was, and NoAnswerError says what is in the way.
+    last
+        Whether it may be the last node that may run anything: the plan counts described nodes, also
+        those that are off.
     """
     before = work.look(site)
     entry = before.node(name)
@@ -42,6 +47,11 @@ def empty(work: Work, site: str, name: str, seconds: int) -> tuple[set[str], See
             " itself"
         )
     touched = {task.service for task in drain.left(before, name)}
+    if touched and not last and not drain.others(before, name):
+        raise NoAnswerError(
+            f"{name} is not drained: no other node of {site} is up and may run anything, so"
+            f" {', '.join(sorted(touched))} would run nowhere. To drain it all the same: force=True"
+        )
     known = work.drains.get(name)
     was = "pause" if entry.availability == "pause" else "active"
     # On record first: whatever happens now, the next highstate makes it what the record says.

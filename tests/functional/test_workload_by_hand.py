@@ -309,6 +309,19 @@ def test_a_node_that_does_not_get_empty_is_put_back(run, swarm, opts, was, monke
     assert picloud_salt.ledger(opts).overrides.drains() == {}
 
 
+def test_the_last_node_that_is_up_is_drained_only_when_it_is_forced(run, swarm, opts):
+    swarm.availability |= dict.fromkeys(("pi0", "pi1", "pi14"), "drain")
+    said, code = run("drain", node="pi28")
+    assert code == 1
+    assert said["message"] == (
+        "pi28 is not drained: no other node of glasgow is up and may run anything, so web would run"
+        " nowhere. To drain it all the same: force=True"
+    )
+    assert picloud_salt.ledger(opts).overrides.drains() == {}
+    run("drain", node="pi28", force=True)
+    assert list(picloud_salt.ledger(opts).overrides.drains()) == ["pi28"]
+
+
 def test_a_drain_that_is_refused_by_the_swarm_leaves_no_record(run, swarm, opts):
     swarm.failing = {"swarmnode.set": "Docker Engine refuses: update out of sequence"}
     said, code = run("drain", node="pi28")

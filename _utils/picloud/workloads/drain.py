@@ -22,6 +22,20 @@ def left(seen: Seen, node: str) -> list[Task]:
     return [task for task in seen.tasks if task.node in ids and task.state in ALIVE]
 
 
+def others(seen: Seen, node: str) -> list[str]:
+    """
+    Return the nodes beside one that are up and may run something.
+
+    seen, node
+        As for :func:`left`.
+    """
+    return [
+        one.hostname
+        for one in seen.nodes
+        if (one.state, one.availability) == ("ready", "active") and one.hostname != node
+    ]
+
+
 def waiting(seen: Seen, services: Collection[str]) -> list[Task]:
     """
     Return the tasks of services that no node has taken yet.
