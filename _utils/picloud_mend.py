@@ -36,6 +36,8 @@ class Looked(NamedTuple):
         What was put right.
     spread
         Workloads that were dealt out anew.
+    begun
+        Workloads whose update waited for a lost node, and was begun again.
     failed
         Whether the swarm does not work, or something could not be put right.
     """
@@ -43,6 +45,7 @@ class Looked(NamedTuple):
     words: tuple[str, ...]
     mended: tuple[str, ...] = ()
     spread: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
     failed: bool = False
 
 
@@ -103,9 +106,14 @@ class Mender:
     def _mended(self, site: str, leads: str, words: str) -> Looked:
         seen = self._look(site)
         found = mend.differences(seen)
+        begun = mend.stuck(seen)
+        for name in begun:
+            log.warning("Swarm of %s: the update of %s waited for a lost node", site, name)
+            self._work.ask(site, "swarmservice.restart", name)
         looked = self._put_right(site, leads, words, seen, found)
-        left = (f"{site}: left as it is: {name}: {why}." for name, why in found.left.items())
-        return looked._replace(words=(*looked.words, *left))
+        more = [f"{site}: the update of {n} waited for a lost node: begun again." for n in begun]
+        more += [f"{site}: left as it is: {name}: {why}." for name, why in found.left.items()]
+        return looked._replace(words=(*looked.words, *more), begun=tuple(begun))
 
     def _put_right(
         self, site: str, leads: str, words: str, seen: Seen, found: mend.Differences

@@ -213,6 +213,25 @@ def test_one_workload_at_a_look_is_dealt_out_anew(run, managers, opts):
     assert [name for _, name in told(managers)] == [first, second]
 
 
+def test_an_update_that_waits_for_a_lost_node_is_begun_again(run, managers, monkeypatch):
+    look = managers.swarmwork_look
+
+    def seen(name):
+        found = look(name)
+        found["services"]["web"]["update"] = "updating"
+        (lost,) = [one for one in found["nodes"] if one["hostname"] == "pi1"]
+        lost["state"] = "down"
+        stopped = {"state": "preparing", "desired": "shutdown", "at": BACK, "error": ""}
+        found["tasks"].append({"service": "web", "slot": 1, "node": lost["id"], **stopped})
+        return found
+
+    monkeypatch.setattr(managers, "swarmwork_look", seen)
+    said, code = run()
+    assert (code, said["sites"]["glasgow"]["begun"]) == (0, ("web",))
+    assert "the update of web waited for a lost node: begun again" in said["message"]
+    assert ("swarmservice.restart", "web") in told(managers)
+
+
 def test_a_lost_majority_is_told_once_and_so_is_its_end(run, managers, events, salt_run, caplog):
     managers.lost = True
     for _ in range(2):

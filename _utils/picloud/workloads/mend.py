@@ -5,6 +5,7 @@ and replicas that are crowded on some nodes since others were lost, and are back
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from picloud.workloads.seen import ALIVE, GIVEN_UP, Node, Seen, Service, seconds
 from picloud.workloads.tasks import Task
 
 TRIED_AGAIN = "Swarm took its last update back; the next highstate of the managers tries it again"
+#: States of tasks that have a node, and have not started there.
+BEGUN = tuple(state for state in ALIVE if state != "running")
 #: Seconds that a node has to be back: Swarm may find tasks for it by itself.
 BACK_S = 30
 
@@ -69,6 +72,33 @@ def differences(seen: Seen) -> Differences:
         elif words:
             found[name] = words
     return Differences(found, seen.members, left)
+
+
+def stuck(seen: Seen) -> list[str]:
+    """
+    Return the services whose update waits for ever: Swarm gave a new task to a node that was lost
+    before it started there. The task was replaced since, but Swarm's updater has no limit for that
+    one (SwarmKit, ``manager/orchestrator/update``), and goes on when the node is back only.
+
+    seen
+        What a manager says.
+    """
+    down = {node.id for node in seen.nodes if node.state == "down"}
+    updating = {
+        name: seconds(service.at)
+        for name, service in seen.services.items()
+        if service.update in ("updating", "rollback_started")
+    }
+    return sorted(
+        {
+            task.service
+            for task in seen.tasks
+            if task.node in down
+            and task.state in BEGUN
+            and task.desired in GIVEN_UP
+            and task.seconds >= updating.get(task.service, math.inf)
+        }
+    )
 
 
 def crowded(

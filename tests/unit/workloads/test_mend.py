@@ -192,3 +192,26 @@ def test_what_somebody_changed_is_named(service: Any, more: Any, found: list[str
 )
 def test_what_is_left_as_it_is_has_a_reason(service: Any, more: Any, left: Any) -> None:
     assert mend.differences(seen(**service).model_copy(update=more)).left == left
+
+
+@pytest.mark.parametrize(
+    ("task", "service", "found"),
+    [
+        ({}, {}, ["web"]),
+        ({"state": "ready"}, {"update": "rollback_started"}, ["web"]),
+        ({"state": "running"}, {}, []),
+        ({"state": "shutdown"}, {}, []),
+        ({"desired": "running"}, {}, []),
+        ({"node": "i-n2"}, {}, []),
+        ({"at": EARLY}, {}, []),
+        ({}, {"update": "completed"}, []),
+        ({"service": "gone"}, {}, []),
+    ],
+)
+def test_an_update_that_waits_for_a_lost_node_is_found(
+    task: dict[str, str], service: dict[str, str], found: list[str]
+) -> None:
+    lost = {"service": "web", "slot": 1, "node": "i-n3", "state": "preparing"}
+    lost |= {"desired": "shutdown", "at": BACK, **task}
+    one = seen(nodes={"n3": {"state": "down"}}, more=[lost], **{"update": "updating", **service})
+    assert mend.stuck(one) == found
