@@ -131,8 +131,8 @@ test: lint ## every level: check, then integration and lab tests (root)
 	    lab/host-packages openjdk-17-jre-headless
 	@$(QUICK); quick=$$?; $(MAKE) --no-print-directory --keep-going --jobs=2 test-apart test-shared && exit $$quick
 
-# Lab tests that start a lab of their own or none, and as many others as take the rest of that time.
-APART = tests/lab/test_install.py tests/lab/test_swarm_survives.py tests/lab/test_spark.py tests/lab/test_shipped.py
+# Lab tests that start a lab of their own, and as many others as take the rest of that time.
+APART = tests/lab/test_swarm_survives.py tests/lab/test_spark.py tests/lab/test_shipped.py
 APART_LAB = PICLOUD_TEST_LAB=picloud-more PICLOUD_TEST_SUBNET=10.87.
 TESTS = $(BIN)/pytest --durations=15 -m "not slow"
 
