@@ -49,10 +49,16 @@ def busy(managers):
     made = Swarm(managers, MANAGERS)
     made.describe(WORKLOADS)
     made.apply()
-    made.until_full(ALL)
-    for name in ALL:
-        managers.salt(made.leader(), "swarmservice.wait", name, "timeout=60")
+    settled(made)
     return made
+
+
+def settled(swarm):
+    """Wait until all runs, and no update is under way: a node lost in its middle may undo it."""
+    swarm.until_full(ALL)
+    leader = swarm.leader()
+    for name in ALL:
+        swarm.lab.salt(leader, "swarmservice.wait", name, "timeout=120")
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ def swarm(busy):
     """The same as described, also after a test that failed; all its nodes are there again then."""
     busy.describe(WORKLOADS)
     busy.apply()
-    busy.until_full(ALL)
+    settled(busy)
     yield busy
     busy.start(NODES)
 
