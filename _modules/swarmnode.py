@@ -105,12 +105,11 @@ def keeps(nodes):
 
         salt 'pi*' swarmnode.keeps '{pi3: {role: manager}}'
     """
-    if leads():
-        return True
     try:
         own = __salt__["swarm.info"]()
-        manages = own["state"] == "active" and own["role"] == "manager"
-        return manages and _stands_in(nodes) == own["node_id"]
+        if own["state"] != "active" or own["role"] != "manager":
+            return False
+        return own["leads"] or _stands_in(nodes) == own["node_id"]
     except CommandExecutionError:
         return False
 
