@@ -232,14 +232,17 @@ def collect():
     with _alone():
         seen, silent = work.looks()
         known = builds.all()
-        asked = [seal.wanted(entry, image) for entry, image in _built(common).items()]
+        ours = _built(common)
+        asked = [seal.wanted(entry, image) for entry, image in ours.items()]
         pinned = {
             (ask["name"], ask["tag"], ask.get("build"))
             for kept in ledger.rollouts.in_use(WORKLOADS)
             for ask in kept["images"].values()
         }
         digests = {digest for one in seen.values() for digest in one.digests()}
-        unsure = _unsure(work, silent, known) if silent else set()
+        tasks = [*work.tasks(Overrides()), *work.tasks(work.said)]
+        used = {common.workloads[one.name].image for one in tasks if one.site in silent}
+        unsure = seal.unsure(ours, used, known) if silent else set()
         pinned |= seal.in_use(known, digests, unsure)
         gone = seal.surplus(known, [(ask["name"], ask["tag"]) for ask in asked], pinned)
         held.delete(seal.manifests(gone, known, held.listed))
@@ -253,21 +256,6 @@ def collect():
     text = "\n".join([*lines, f"{freed / 2**20:.1f} MB freed"])
     done = {"deleted": names, "freed": freed, "silent": silent}
     return {"show": "message", "message": text, **done}
-
-
-def _unsure(work, silent, builds):
-    """Names of images that sites may run whose managers do not answer."""
-    common = work.cloud.common
-    described = {
-        entry: seal.wanted(entry, image)["name"]
-        for entry, image in common.container_images.items()
-        if image.is_ours
-    }
-    tasks = [*work.tasks(Overrides()), *work.tasks(work.said)]
-    used = {common.workloads[task.name].image for task in tasks if task.site in silent}
-    names = {described[entry] for entry in used & described.keys()}
-    # What is described no more may go on there: nobody can tell whether a highstate was since.
-    return names | {one.name for one in builds} - set(described.values())
 
 
 def _common():

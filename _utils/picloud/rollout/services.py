@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from picloud.rejoin.words import plain
-from picloud.workloads.seen import GAVE_UP, Seen, Service, read
+from picloud.workloads.seen import Seen, Service, read
 
+#: States of updates that Swarm gave up, or is taking back.
+GAVE_UP = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 #: Fields that are named of a service that is not as it should be.
 NAMED = 3
 

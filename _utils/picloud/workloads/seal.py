@@ -170,6 +170,25 @@ def in_use(
     }
 
 
+def unsure(
+    images: Mapping[str, ContainerImage], used: Collection[str], builds: Iterable[Build]
+) -> set[str]:
+    """
+    Return the names of images that a swarm may have which does not say so.
+
+    images
+        Entries of the section ``container_images`` that are built or copied.
+    used
+        Entries that workloads of that swarm use.
+    builds
+        All builds: what is described no more may go on there, as nobody can tell whether a
+        highstate was since.
+    """
+    names = {entry: wanted(entry, image)["name"] for entry, image in images.items()}
+    here = {names[entry] for entry in used if entry in names}
+    return here | {one.name for one in builds} - set(names.values())
+
+
 def manifests(
     gone: Sequence[Build],
     all_builds: Iterable[Build],

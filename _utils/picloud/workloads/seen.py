@@ -28,9 +28,6 @@ GIVEN_UP = ("shutdown", "remove")
 #: States of tasks that ended badly.
 FAILED = ("failed", "rejected", "orphaned")
 
-#: States of updates that Swarm gave up, or is taking back.
-GAVE_UP = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
-
 #: Characters of a line of logs, and of the name of an image, at most.
 LONGEST = 2000
 
